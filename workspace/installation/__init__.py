@@ -1,0 +1,1 @@
+"""One installation on one machine: its home, its database and queue, and the processes that it runs."""

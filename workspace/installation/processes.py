@@ -1,0 +1,128 @@
+"""Starting a process of ours, knowing it again by pid and start time, and ending it."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from workspace.installation.accounts import Account
+
+_PR_SET_PDEATHSIG = 1
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+@dataclass(frozen=True)
+class Command:
+    """What to start: arguments, folder, account, and the signal that asks it to end."""
+
+    argv: Sequence[str]
+    cwd: Path
+    environment: Mapping[str, str]
+    account: Account | None = None
+    stop_signal: signal.Signals = signal.SIGTERM
+    inherited_fds: Sequence[int] = field(default=())
+
+
+def launch(command: Command, log: Path) -> subprocess.Popen[bytes]:
+    """Start a child in its own session, its output appended to the log; it is told to stop when we die."""
+    parent = os.getpid()
+
+    def in_child() -> None:
+        _libc.prctl(_PR_SET_PDEATHSIG, int(command.stop_signal))
+        if os.getppid() != parent:
+            os._exit(1)
+
+    account = command.account
+    with open(log, "ab") as output:
+        return subprocess.Popen(
+            list(command.argv),
+            cwd=command.cwd,
+            env=dict(command.environment),
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            start_new_session=True,
+            user=account.uid if account else None,
+            group=account.gid if account else None,
+            extra_groups=[] if account else None,
+            pass_fds=command.inherited_fds,
+            preexec_fn=in_child,
+        )
+
+
+def run(command: Command, *, input: str = "", timeout_seconds: float = 60) -> subprocess.CompletedProcess[str]:
+    """Run a short command to its end and return what it printed."""
+    account = command.account
+    return subprocess.run(
+        list(command.argv),
+        cwd=command.cwd,
+        env=dict(command.environment),
+        input=input,
+        text=True,
+        capture_output=True,
+        timeout=timeout_seconds,
+        user=account.uid if account else None,
+        group=account.gid if account else None,
+        extra_groups=[] if account else None,
+        check=False,
+    )
+
+
+@dataclass(frozen=True)
+class Identity:
+    """A process that cannot be mistaken for a later one with the same number."""
+
+    pid: int
+    started: str
+
+    @classmethod
+    def of(cls, pid: int) -> Identity | None:
+        """The identity of a running process, None when there is none (a zombie is none)."""
+        try:
+            text = Path(f"/proc/{pid}/stat").read_text()
+        except (FileNotFoundError, ProcessLookupError):
+            return None
+        state, *rest = text.rpartition(")")[2].split()
+        if state in "ZX":
+            return None
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+        return cls(pid, f"{boot}/{rest[18]}")
+
+    def is_running(self) -> bool:
+        return Identity.of(self.pid) == self
+
+    def send(self, number: signal.Signals) -> None:
+        """Send a signal to exactly this process, never to a successor of its number."""
+        try:
+            handle = os.pidfd_open(self.pid)
+        except ProcessLookupError:
+            return
+        try:
+            if self.is_running():
+                with contextlib.suppress(ProcessLookupError):
+                    signal.pidfd_send_signal(handle, number)
+        finally:
+            os.close(handle)
+
+    def end(self, ask: signal.Signals = signal.SIGTERM, patience_seconds: float = 10) -> None:
+        """Ask the process to end, wait, and kill it when it does not."""
+        self.send(ask)
+        if not self.wait(patience_seconds):
+            self.send(signal.SIGKILL)
+            self.wait(5)
+
+    def wait(self, seconds: float) -> bool:
+        """Whether the process was gone before the time was over."""
+        deadline = time.monotonic() + seconds
+        while self.is_running():
+            if time.monotonic() > deadline:
+                return False
+            time.sleep(0.05)
+        return True
