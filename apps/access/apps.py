@@ -1,0 +1,24 @@
+"""Registers the kinds that access itself has: the workspace's root and folders."""
+
+from typing import Any
+
+from django.apps import AppConfig
+from django.db.models.signals import post_migrate
+
+
+class AccessConfig(AppConfig):
+    name = "apps.access"
+    default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        from apps.access.kinds import register_kind
+        from apps.access.rls import grant_app_role
+
+        register_kind("workspace", model="access.Resource", containers=set(), icon="house")
+        register_kind("folder", model="access.Resource", containers={"workspace", "folder"}, icon="folder", tile="repo")
+
+        def grant(using: str, **_: Any) -> None:
+            if using == "owner":
+                grant_app_role()
+
+        post_migrate.connect(grant, sender=self, weak=False, dispatch_uid="access.grant_app_role")

@@ -1,0 +1,29 @@
+"""The workspace walls and the SQL functions of this room."""
+
+from pathlib import Path
+
+from django.db import migrations
+
+from apps.access.rls import EnableWall
+
+FUNCTIONS = (Path(__file__).parents[1] / "sql" / "functions.sql").read_text()
+
+
+class Migration(migrations.Migration):
+    dependencies = [("access", "0001_initial")]
+    operations = [
+        EnableWall(
+            "AuditEntry",
+            "GrantPeriod",
+            "Group",
+            "GroupGrant",
+            "GroupMember",
+            "IdempotentAnswer",
+            "Membership",
+            "Resource",
+            "ResourceAncestor",
+            "Token",
+            "UserGrant",
+        ),
+        migrations.RunSQL(FUNCTIONS, reverse_sql=migrations.RunSQL.noop),
+    ]

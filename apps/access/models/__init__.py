@@ -1,0 +1,28 @@
+"""Tables of the access room, by noun."""
+
+from apps.access.models.audit import AuditEntry
+from apps.access.models.grants import GrantPeriod, GroupGrant, UserGrant
+from apps.access.models.idempotency import IdempotentAnswer
+from apps.access.models.people import LoginFailure, Session, SignInLink, User
+from apps.access.models.resources import Resource, ResourceAncestor
+from apps.access.models.tokens import Token
+from apps.access.models.workspaces import Group, GroupMember, Membership, Workspace
+
+__all__ = [
+    "AuditEntry",
+    "GrantPeriod",
+    "Group",
+    "GroupGrant",
+    "GroupMember",
+    "IdempotentAnswer",
+    "LoginFailure",
+    "Membership",
+    "Resource",
+    "ResourceAncestor",
+    "Session",
+    "SignInLink",
+    "Token",
+    "User",
+    "UserGrant",
+    "Workspace",
+]

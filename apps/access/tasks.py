@@ -1,0 +1,67 @@
+"""Tasks: short, retried, ids only, with the workspace scope restored. Also this room's own upkeep."""
+
+from __future__ import annotations
+
+import functools
+import logging
+import uuid
+from collections.abc import Callable
+from typing import Any
+
+from celery import shared_task
+from django.db import connection, transaction
+
+from apps.access.actor import system_actor
+from apps.access.models import Workspace
+from apps.access.scope import workspace_scope
+
+logger = logging.getLogger(__name__)
+
+
+def workspace_task(queue: str = "control", **options: Any) -> Callable[[Callable[..., Any]], Any]:
+    """A Celery task whose first argument is a workspace id; the function gets `actor` (the installation) inside its scope.
+
+    Queue it with `after_commit(task, workspace.pk, ...)`: arguments are ids and plain values.
+    """
+
+    def wrap(function: Callable[..., Any]) -> Any:
+        @shared_task(name=_name(function), queue=queue, **options)
+        @functools.wraps(function)
+        def run(workspace_id: str, *arguments: Any) -> Any:
+            workspace = Workspace.objects.filter(pk=workspace_id).first()
+            if workspace is None:
+                logger.info("workspace %s is gone; nothing to do for %s", workspace_id, function.__name__)
+                return None
+            with workspace_scope(workspace):
+                return function(system_actor(workspace), *arguments)
+
+        return run
+
+    return wrap
+
+
+def upkeep_task(queue: str = "control", **options: Any) -> Callable[[Callable[..., Any]], Any]:
+    """A Celery task of the installation itself, outside every workspace: sweepers, sealing, shipping."""
+
+    def wrap(function: Callable[..., Any]) -> Any:
+        return shared_task(name=_name(function), queue=queue, **options)(function)
+
+    return wrap
+
+
+def after_commit(task: Any, *arguments: Any) -> None:
+    """Queue a task once the transaction is there for others to see. Ids become text."""
+    plain = [str(item) if isinstance(item, uuid.UUID) else item for item in arguments]
+    transaction.on_commit(lambda: task.delay(*plain))
+
+
+def _name(function: Callable[..., Any]) -> str:
+    return f"{function.__module__.split('.')[1]}.{function.__name__}"
+
+
+@upkeep_task()
+def seal_audit() -> int:
+    """Seal new audit entries of all workspaces into their chains; how many."""
+    with connection.cursor() as cursor:
+        cursor.execute("select coalesce(sum(access_seal_audit(id)), 0) from access_unsealed_workspaces() as id")
+        return int(cursor.fetchone()[0])

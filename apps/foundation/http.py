@@ -1,0 +1,170 @@
+"""The edge: meanings become statuses and shapes here, for our API (problem+json) and for pages. Doors have their own."""
+
+from __future__ import annotations
+
+import logging
+import secrets
+from typing import Any
+
+from django.core.exceptions import PermissionDenied, RequestDataTooBig, SuspiciousOperation
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.template.loader import render_to_string
+from rest_framework import exceptions as drf
+from rest_framework.response import Response
+
+from apps.foundation.errors import (
+    BoathouseError,
+    Forbidden,
+    Invalid,
+    NotFound,
+    TooLarge,
+    TooMany,
+    Unauthenticated,
+    Unavailable,
+)
+
+logger = logging.getLogger(__name__)
+API_PREFIXES = ("/api/", "/ajax-api/", "/delta-sharing/", "/serving-endpoints/", "/v2/", "/v1/")
+CSP = (
+    "default-src 'self'; script-src 'self'; style-src 'self'; style-src-attr 'unsafe-inline'; img-src 'self' data:; "
+    "font-src 'self'; connect-src 'self'; object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+)
+
+
+class SecurityHeaders:
+    """Numbers each request and puts the content policy and its sisters on each answer."""
+
+    def __init__(self, get_response: Any) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        request.request_id = secrets.token_hex(8)  # type: ignore[attr-defined]
+        response = self.get_response(request)
+        response.setdefault("Content-Security-Policy", CSP)
+        response.setdefault("X-Content-Type-Options", "nosniff")
+        response.setdefault("Referrer-Policy", "same-origin")
+        response.setdefault("Cross-Origin-Opener-Policy", "same-origin")
+        response.setdefault("Cross-Origin-Resource-Policy", "same-origin")
+        response.setdefault("X-Frame-Options", "DENY")
+        response.setdefault("Cache-Control", "no-store")
+        response["X-Request-Id"] = request.request_id  # type: ignore[attr-defined]
+        return response
+
+
+def is_api(request: HttpRequest) -> bool:
+    """Whether a program asks (and so gets JSON, never a page)."""
+    return request.path.startswith(API_PREFIXES)
+
+
+def to_meaning(error: Exception) -> BoathouseError:
+    """Our error for anything that was raised; what we do not know stays a fault of ours, logged and without detail."""
+    if isinstance(error, BoathouseError):
+        return error
+    if isinstance(error, Http404 | drf.NotFound):
+        return NotFound()
+    if isinstance(error, drf.NotAuthenticated | drf.AuthenticationFailed):
+        return Unauthenticated()
+    if isinstance(error, PermissionDenied | drf.PermissionDenied):
+        return Forbidden(str(error) or "")
+    if isinstance(error, drf.ValidationError):
+        return Invalid(fields=flatten(error.detail))
+    if isinstance(error, drf.MethodNotAllowed | drf.UnsupportedMediaType | drf.NotAcceptable | drf.ParseError):
+        meaning = Invalid(str(error.detail), code=str(error.default_code))
+        meaning.status = error.status_code  # type: ignore[misc]
+        return meaning
+    if isinstance(error, RequestDataTooBig):
+        return TooLarge()
+    if isinstance(error, SuspiciousOperation):
+        meaning = Invalid("The request cannot be taken.", code="bad_request")
+        meaning.status = 400  # type: ignore[misc]
+        return meaning
+    logger.error("unexpected failure", exc_info=error)
+    return BoathouseError()
+
+
+def flatten(detail: Any, prefix: str = "") -> dict[str, str]:
+    """DRF's nested messages as `field.path -> sentence`."""
+    if isinstance(detail, dict):
+        found: dict[str, str] = {}
+        for key, value in detail.items():
+            found |= flatten(value, f"{prefix}.{key}" if prefix else str(key))
+        return found
+    if isinstance(detail, list) and any(isinstance(item, dict | list) for item in detail):
+        found = {}
+        for index, item in enumerate(detail):
+            found |= flatten(item, f"{prefix}[{index}]")
+        return found
+    sentences = detail if isinstance(detail, list) else [detail]
+    return {prefix or "non_field_errors": " ".join(str(sentence) for sentence in sentences)}
+
+
+def problem(error: BoathouseError, request_id: str = "") -> dict[str, Any]:
+    """The body of an error in our API (RFC 9457)."""
+    body: dict[str, Any] = {
+        "type": "about:blank",
+        "title": error.title,
+        "status": error.status,
+        "code": error.code,
+        "detail": error.message,
+    }
+    if isinstance(error, Invalid) and error.fields:
+        body["fields"] = error.fields
+    if isinstance(error, Forbidden) and error.needs:
+        body["needs"] = error.needs
+    if error.status >= 500 and request_id:
+        body["request_id"] = request_id
+    return body
+
+
+def headers_of(error: BoathouseError) -> dict[str, str]:
+    """Headers that belong to an error: when to try again."""
+    return {"Retry-After": str(error.retry_after_seconds)} if isinstance(error, TooMany | Unavailable) else {}
+
+
+def api_exception(error: Exception, context: dict[str, Any]) -> Response:
+    """DRF's exception handler."""
+    request: HttpRequest = context["request"]._request
+    meaning = to_meaning(error)
+    request.refusal = meaning  # type: ignore[attr-defined]
+    body = problem(meaning, getattr(request, "request_id", ""))
+    return Response(body, status=meaning.status, headers=headers_of(meaning), content_type="application/problem+json")
+
+
+def error_response(request: HttpRequest, error: Exception) -> HttpResponse:
+    """The answer for an error outside DRF: problem+json for programs, a page or fragment for people."""
+    meaning = to_meaning(error)
+    request.refusal = meaning  # type: ignore[attr-defined]
+    if is_api(request):
+        body = problem(meaning, getattr(request, "request_id", ""))
+        return JsonResponse(
+            body, status=meaning.status, content_type="application/problem+json", headers=headers_of(meaning)
+        )
+    name = {404: "missing", 403: "denied"}.get(meaning.status, "error")
+    fragment = request.headers.get("HX-Request") == "true"
+    template = f"errors/_{name}.html" if fragment else f"errors/{name}.html"
+    content = render_to_string(
+        template, {"error": meaning, "request": request, "request_id": getattr(request, "request_id", "")}
+    )
+    return HttpResponse(content, status=meaning.status, headers=headers_of(meaning))
+
+
+def page_not_found(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
+    """handler404: an address that nobody has."""
+    return error_response(request, NotFound())
+
+
+def server_error(request: HttpRequest) -> HttpResponse:
+    """handler500: ours; an error number to quote and nothing more."""
+    return error_response(request, BoathouseError())
+
+
+def bad_request(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
+    """handler400."""
+    return error_response(request, exception if exception is not None else SuspiciousOperation())
+
+
+def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
+    """A form that did not come from our pages, or from one that is too old."""
+    return error_response(
+        request, Forbidden("This form is no longer valid; reload the page and send it again.", code="csrf")
+    )

@@ -1,0 +1,124 @@
+"""Walks over the graph: up, down, and the path between two nodes, redacted where the caller may not look."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from django.db import connection
+
+from apps.access.actor import Actor
+from apps.access.levels import Level
+from apps.access.models import Resource
+from apps.access.policy import visible
+from apps.foundation.errors import NotFound
+from apps.lineage.models import LineageEdge, LineageNode
+
+DEPTH_MAX = 20
+NODES_MAX = 2000
+
+
+@dataclass(frozen=True)
+class SeenNode:
+    """A node as the caller may see it. Redacted ones keep their place and kind, nothing else; `depth` < 0 is upstream."""
+
+    id: str
+    kind: str
+    key: str
+    version: str
+    name: str
+    depth: int
+    redacted: bool
+    resource_id: Any = None
+
+
+@dataclass(frozen=True)
+class Graph:
+    """What lies around a focus. `truncated` says that there was more than is shown."""
+
+    focus: str
+    nodes: list[SeenNode]
+    edges: list[tuple[str, str, dict[str, Any]]]
+    truncated: bool
+
+
+def find_node(actor: Actor, kind: str, key: str, version: str = "") -> LineageNode:
+    """The node that the caller may see. Without a version: the newest. Raises NotFound."""
+    nodes = LineageNode.objects.filter(kind=kind, key=key)
+    node = (nodes.filter(version=version) if version else nodes.order_by("-created_at", "-id")).first()
+    if node is None or node.pk in _hidden(actor, [node]):
+        raise NotFound
+    return node
+
+
+def around(actor: Actor, focus: LineageNode, *, up: int = 5, down: int = 5) -> Graph:
+    """The graph upstream and downstream of a node, to the given depths."""
+    depths, cut_up = _walk(focus, "upstream", min(up, DEPTH_MAX))
+    below, cut_down = _walk(focus, "downstream", min(down, DEPTH_MAX))
+    placed = {**below, **{node: -depth for node, depth in depths.items()}, focus.pk: 0}
+    return _graph(actor, focus, placed, cut_up or cut_down)
+
+
+def path_between(actor: Actor, source: LineageNode, target: LineageNode) -> Graph:
+    """The shortest way from one node down to another; no nodes when there is none."""
+    parents: dict[Any, Any] = {source.pk: None}
+    frontier = [source.pk]
+    while frontier and target.pk not in parents and len(parents) < 20 * NODES_MAX:
+        edges = LineageEdge.objects.filter(source__in=frontier).values_list("source_id", "target_id")
+        frontier = []
+        for start, end in edges:
+            if end not in parents:
+                parents[end] = start
+                frontier.append(end)
+    way: list[Any] = []
+    step = target.pk if target.pk in parents else None
+    while step is not None:
+        way.append(step)
+        step = parents[step]
+    return _graph(actor, source, {node: depth for depth, node in enumerate(reversed(way))}, False)
+
+
+def _walk(focus: LineageNode, direction: str, depth: int) -> tuple[dict[Any, int], bool]:
+    near, far = ("target_id", "source_id") if direction == "upstream" else ("source_id", "target_id")
+    with connection.cursor() as cursor:
+        # `union` drops what was already reached at that depth; the least depth wins below.
+        cursor.execute(
+            f"with recursive walk(id, depth) as (select %s::uuid, 0 union select e.{far}, w.depth + 1"
+            f" from walk w join lineage_lineageedge e on e.{near} = w.id where w.depth < %s)"
+            " select id, min(depth) from walk group by id order by 2 limit %s",
+            [focus.pk, depth, NODES_MAX + 1],
+        )
+        rows = cursor.fetchall()
+    return {row[0]: row[1] for row in rows[:NODES_MAX]}, len(rows) > NODES_MAX
+
+
+def _graph(actor: Actor, focus: LineageNode, placed: dict[Any, int], truncated: bool) -> Graph:
+    nodes = list(LineageNode.objects.filter(pk__in=placed))
+    hidden = _hidden(actor, nodes)
+    seen = [
+        SeenNode(str(node.pk), node.kind, "", "", "", placed[node.pk], True)
+        if node.pk in hidden
+        else SeenNode(
+            str(node.pk), node.kind, node.key, node.version, node.name, placed[node.pk], False, node.resource_id
+        )
+        for node in nodes
+    ]
+    edges = LineageEdge.objects.filter(source__in=placed, target__in=placed)
+    shown = [
+        (str(edge.source_id), str(edge.target_id), {} if {edge.source_id, edge.target_id} & hidden else edge.facts)
+        for edge in edges
+    ]
+    return Graph(str(focus.pk), sorted(seen, key=lambda node: (node.depth, node.kind, node.name)), shown, truncated)
+
+
+def _hidden(actor: Actor, nodes: Iterable[LineageNode]) -> set[Any]:
+    wanted = {node.resource_id for node in nodes if node.resource_id}
+    if not wanted:
+        return set()
+    open_to = visible(Resource.objects.filter(pk__in=wanted), actor, Level.DISCOVER).values_list("pk", flat=True)
+    trashed = visible(Resource.objects.filter(pk__in=wanted), actor, Level.DISCOVER, trashed=True).values_list(
+        "pk", flat=True
+    )
+    known = set(open_to) | set(trashed)
+    return {node.pk for node in nodes if node.resource_id and node.resource_id not in known}

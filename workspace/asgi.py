@@ -1,0 +1,45 @@
+"""The web process: hot and streaming routes in front of Django, by prefix, each of which decides access itself."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Awaitable, Callable
+from importlib import import_module
+from typing import Any
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "workspace.settings")
+
+from django.core.asgi import get_asgi_application
+
+Asgi = Callable[[dict[str, Any], Any, Any], Awaitable[None]]
+django_application = get_asgi_application()
+
+# Prefix -> "module:function". A function may hand on to Django by returning False before it has read or sent anything.
+FRONT: list[tuple[str, str]] = []
+
+
+def _load(place: str) -> Any:
+    module, _, name = place.partition(":")
+    return getattr(import_module(module), name)
+
+
+_front = [(prefix, _load(place)) for prefix, place in FRONT]
+
+
+async def application(scope: dict[str, Any], receive: Any, send: Any) -> None:
+    """Route one connection."""
+    if scope["type"] == "lifespan":
+        await _lifespan(receive, send)
+        return
+    for prefix, app in _front:
+        if scope["path"].startswith(prefix) and await app(scope, receive, send) is not False:
+            return
+    await django_application(scope, receive, send)
+
+
+async def _lifespan(receive: Any, send: Any) -> None:
+    while True:
+        message = await receive()
+        await send({"type": f"{message['type']}.complete"})
+        if message["type"] == "lifespan.shutdown":
+            return
