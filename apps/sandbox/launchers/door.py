@@ -1,0 +1,123 @@
+"""The one way out of a guest: connections to a port inside it are carried to web's Unix socket."""
+
+from __future__ import annotations
+
+import selectors
+import socket
+from collections.abc import Callable
+
+_CHUNK_BYTES = 256 * 1024
+_MOST_CONNECTIONS = 64
+
+
+class _Flow:
+    """Bytes on their way from one socket to another."""
+
+    def __init__(self, source: socket.socket, sink: socket.socket) -> None:
+        self.source, self.sink = source, sink
+        self.waiting = b""
+        self.source_ended = False
+        self.sink_told = False
+
+    def read(self) -> None:
+        self.waiting = self.source.recv(_CHUNK_BYTES)
+        self.source_ended = not self.waiting
+
+    def write(self) -> None:
+        if self.waiting:
+            self.waiting = self.waiting[self.sink.send(self.waiting) :]
+        if self.source_ended and not self.waiting and not self.sink_told:
+            self.sink_told = True
+            self.sink.shutdown(socket.SHUT_WR)
+
+
+class _Pair:
+    """One connection of the guest and its counterpart at web."""
+
+    def __init__(self, door: Door, inner: socket.socket, outer: socket.socket) -> None:
+        self.door = door
+        self.closed = False
+        self.flows = (_Flow(inner, outer), _Flow(outer, inner))
+        for end in (inner, outer):
+            end.setblocking(False)
+        self.watch()
+
+    def step(self, ready: socket.socket, events: int) -> None:
+        """Move what can be moved, or end both sides."""
+        if self.closed:
+            return
+        try:
+            for flow in self.flows:
+                if flow.source is ready and events & selectors.EVENT_READ and not flow.waiting and not flow.source_ended:
+                    flow.read()
+            for flow in self.flows:
+                flow.write()
+        except BlockingIOError:
+            pass
+        except OSError:
+            self.close()
+            return
+        # Web never half-closes: when it has said its last byte, the connection is over.
+        if self.flows[1].sink_told:
+            self.close()
+        else:
+            self.watch()
+
+    def watch(self) -> None:
+        """Wait only for what can move bytes, so that an idle or blocked side costs nothing."""
+        for there, back in (self.flows, reversed(self.flows)):
+            wanted = 0 if there.source_ended or there.waiting else selectors.EVENT_READ
+            if back.waiting:
+                wanted |= selectors.EVENT_WRITE
+            self.door.want(there.source, wanted, lambda events, end=there.source: self.step(end, events))
+
+    def close(self) -> None:
+        """Close both sides."""
+        self.closed = True
+        for flow in self.flows:
+            self.door.want(flow.source, 0, None)
+            flow.source.close()
+        self.door.pairs.discard(self)
+        self.door.rest()
+
+
+class Door:
+    """Accepts on a listening socket of the guest's network and connects each visitor to `api_socket`."""
+
+    def __init__(self, selector: selectors.BaseSelector, listener: socket.socket, api_socket: str) -> None:
+        self.selector, self.listener, self.api_socket = selector, listener, api_socket
+        self.pairs: set[_Pair] = set()
+        listener.setblocking(False)
+        self.rest()
+
+    def want(self, end: socket.socket, events: int, step: Callable[[int], None] | None) -> None:
+        """Wait for these events of a socket, or for none."""
+        known = end in self.selector.get_map()
+        if events and known:
+            self.selector.modify(end, events, step)
+        elif events:
+            self.selector.register(end, events, step)
+        elif known:
+            self.selector.unregister(end)
+
+    def rest(self) -> None:
+        """Accept only while there is room for one more."""
+        room = len(self.pairs) < _MOST_CONNECTIONS
+        self.want(self.listener, selectors.EVENT_READ if room else 0, self.accept)
+
+    def accept(self, _events: int) -> None:
+        """Let one visitor in; when web is away it is turned back at once, so that it can try again."""
+        try:
+            inner, _ = self.listener.accept()
+        except OSError:
+            return
+        outer = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        outer.settimeout(1)
+        try:
+            outer.connect(self.api_socket)
+        except OSError:
+            inner.close()
+            outer.close()
+            return
+        self.pairs.add(_Pair(self, inner, outer))
+        self.rest()

@@ -1,0 +1,259 @@
+"""Guests as processes of this machine, each with its keeper, its folder in `<home>/guests`, and walls of its own."""
+
+from __future__ import annotations
+
+import compileall
+import contextlib
+import hashlib
+import json
+import os
+import secrets
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+import uuid
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from apps.sandbox.launchers import Bind, GuestSpec, GuestState, LaunchRefused, Reason, linux
+from apps.sandbox.launchers.cgroups import Group
+from apps.sandbox.launchers.keeper import write_atomically, write_exit
+from apps.sandbox.launchers.remove import remove_tree
+
+_KEEPER = Path(__file__).with_name("keeper.py")
+_GUEST_PACKAGE = Path(__file__).parents[1] / "guest"
+# Linux distributions and systemd leave this range of user ids alone.
+_FIRST_UID, _UID_COUNT = 1_900_000_000, 1 << 24
+_SOCKET_PATH_BYTES = 107
+_KEEPER_START_SECONDS = 20.0
+
+
+class LocalLauncher:
+    """The launcher of one installation on this machine; its state is what lies in the folder, so it may be restarted."""
+
+    def __init__(self, home: Path, *, allowed: Sequence[Path] = ()) -> None:
+        self.folder = home.resolve() / "guests"
+        self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self.allowed = [home.resolve(), *(path.resolve() for path in allowed)]
+        self.family = f"boathouse-{hashlib.sha256(bytes(self.folder)).hexdigest()[:12]}"
+        self.guest_code = str(self._copy_guest_code())
+        self._keepers: dict[uuid.UUID, subprocess.Popen[bytes]] = {}
+        self._lock = threading.Lock()
+
+    # The three methods
+
+    def launch(self, spec: GuestSpec) -> GuestState:
+        """Start the guest, or find the one that has this id; raises LaunchRefused."""
+        self._require_sound(spec)
+        with self._lock:
+            found = self.check(spec.id)
+            if found:
+                return found
+            folder = self._prepare(spec)
+            log = os.open(folder / "keeper.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+            try:
+                self._keepers[spec.id] = subprocess.Popen(
+                    [sys.executable, "-I", "-S", str(_KEEPER), str(folder)],
+                    env={"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8"},
+                    cwd="/",
+                    stdin=subprocess.DEVNULL,
+                    stdout=log,
+                    stderr=log,
+                    start_new_session=True,
+                )
+            finally:
+                os.close(log)
+        return GuestState(spec.id, "starting", label=spec.label)
+
+    def stop(self, guest_id: uuid.UUID, *, grace_seconds: float = 5, reason: Reason = "stopped") -> GuestState:
+        """End the guest and everything it started: politely, and after the grace by force."""
+        state = self.check(guest_id)
+        if state is None:
+            raise LaunchRefused(f"there is no guest {guest_id} here")
+        folder = self.folder / str(guest_id)
+        if not state.is_final:
+            write_atomically(folder / "stop.json", {"reason": reason, "grace_seconds": grace_seconds})
+            self._signal_keeper(folder, signal.SIGTERM)
+            state = self._wait_final(guest_id, grace_seconds + 3)
+        if not state.is_final:
+            self._signal_keeper(folder, signal.SIGKILL)
+            state = self._wait_final(guest_id, 5)
+        return state
+
+    def check(self, guest_id: uuid.UUID) -> GuestState | None:
+        """The truth about the guest, or None for an id that this launcher never had."""
+        folder = self.folder / str(guest_id)
+        stored = _read(folder / "spec.json")
+        if stored is None:
+            return None
+        ended = _read(folder / "exit.json")
+        if ended is None and not self._keeper_is_alive(guest_id, folder):
+            ended = _read(folder / "exit.json") or self._bury(folder)
+        started = _read(folder / "started.json")
+        output = folder / "output.log"
+        facts = {"label": stored["spec"]["label"], "output_bytes": output.stat().st_size if output.exists() else 0}
+        if ended is not None:
+            return GuestState(guest_id, **facts, **ended)
+        if started:
+            return GuestState(guest_id, "running", **facts, **started)
+        return GuestState(guest_id, "starting", **facts)
+
+    # What the daemon needs besides
+
+    def list_guests(self) -> Iterator[GuestState]:
+        """The states of all guests that have a folder here."""
+        for folder in sorted(self.folder.iterdir()):
+            with contextlib.suppress(ValueError):
+                state = self.check(uuid.UUID(folder.name))
+                if state:
+                    yield state
+
+    def read_output(self, guest_id: uuid.UUID, offset: int = 0, size: int = 1 << 20) -> bytes:
+        """What the guest printed, from a byte offset on."""
+        with contextlib.suppress(FileNotFoundError), open(self.folder / str(guest_id) / "output.log", "rb") as log:
+            log.seek(offset)
+            return log.read(size)
+        return b""
+
+    def open_file(self, guest_id: uuid.UUID, path: str) -> int:
+        """A descriptor to read a regular file that the guest left in its work folder; follows no link."""
+        folder = os.open(self.folder / str(guest_id) / "work", os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            found = linux.open_beneath(folder, path, os.O_RDONLY | os.O_NONBLOCK)
+        finally:
+            os.close(folder)
+        if not os.path.isfile(f"/proc/self/fd/{found}"):
+            os.close(found)
+            raise FileNotFoundError(f"{path} is not a regular file")
+        return found
+
+    def remove(self, guest_id: uuid.UUID) -> None:
+        """Forget a guest that has ended, with all its files."""
+        state = self.check(guest_id)
+        if state is None:
+            return
+        if not state.is_final:
+            raise LaunchRefused(f"guest {guest_id} is still {state.state}: stop it first")
+        gone = self.folder / f".gone-{guest_id}"
+        os.rename(self.folder / str(guest_id), gone)
+        self._keepers.pop(guest_id, None)
+        remove_tree(gone)
+
+    def sweep(self, older_than_seconds: float) -> None:
+        """Remove what ended long ago and what a killed daemon left half made or half removed."""
+        for state in list(self.list_guests()):
+            if state.is_final and (state.ended_at or 0) < time.time() - older_than_seconds:
+                self.remove(state.id)
+        for folder in self.folder.glob(".gone-*"):
+            remove_tree(folder)
+        for folder in self.folder.glob(".new-*"):
+            if folder.stat().st_mtime < time.time() - 60:
+                remove_tree(folder)
+
+    # Inside
+
+    def _require_sound(self, spec: GuestSpec) -> None:
+        if not spec.argv or not spec.argv[0].startswith("/"):
+            raise LaunchRefused("argv must begin with the absolute path of a program")
+        if spec.listen_socket and len(os.fsencode(spec.listen_socket)) > _SOCKET_PATH_BYTES:
+            raise LaunchRefused(f"listen_socket is longer than {_SOCKET_PATH_BYTES} bytes: {spec.listen_socket}")
+        for bind in [*spec.binds, *([Bind(spec.environment)] if spec.environment else [])]:
+            source = Path(bind.source)
+            if not source.is_absolute() or not source.exists():
+                raise LaunchRefused(f"there is nothing to show the guest at {source}")
+            if not any(source.resolve().is_relative_to(root) and source.resolve() != root for root in self.allowed):
+                raise LaunchRefused(f"{source} is outside what guests may be shown")
+            if bind.target and (not bind.target.startswith("/") or ".." in Path(bind.target).parts):
+                raise LaunchRefused(f"{bind.target} is not an absolute path")
+
+    def _prepare(self, spec: GuestSpec) -> Path:
+        new = self.folder / f".new-{spec.id}"
+        if new.exists():
+            remove_tree(new)
+        for part in ("", "root", "work"):
+            (new / part).mkdir(mode=0o700)
+        uid = gid = os.getuid()
+        if uid == 0:
+            uid = gid = _FIRST_UID + secrets.randbelow(_UID_COUNT)
+            os.chown(new / "work", uid, gid)
+        else:
+            gid = os.getgid()
+        values = spec.to_dict()
+        write_atomically(new / "env.json", values.pop("env"))
+        stored = {"spec": values, "uid": uid, "gid": gid, "guest_code": self.guest_code, "family": self.family}
+        write_atomically(new / "spec.json", {**stored, "created_at": time.time()})
+        folder = self.folder / str(spec.id)
+        os.rename(new, folder)
+        return folder
+
+    def _copy_guest_code(self) -> Path:
+        """Our guest package, compiled, where guests that run now keep it while we are upgraded."""
+        digest = hashlib.sha256()
+        files = sorted(_GUEST_PACKAGE.rglob("*.py"))
+        for file in files:
+            digest.update(str(file.relative_to(_GUEST_PACKAGE)).encode() + b"\0" + file.read_bytes() + b"\0")
+        copy = self.folder / ".code" / digest.hexdigest()[:16] / "guest"
+        if not copy.exists():
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            new = copy.with_name(f"guest.{secrets.token_hex(4)}.new")
+            for file in files:
+                target = new / file.relative_to(_GUEST_PACKAGE)
+                target.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(file, target)
+            compileall.compile_dir(new, quiet=2, stripdir=str(new), prependdir="/boathouse/guest")
+            for path in [new, *new.rglob("*")]:
+                path.chmod(0o755 if path.is_dir() else 0o644)
+            with contextlib.suppress(OSError):
+                os.rename(new, copy)
+        return copy
+
+    def _keeper_is_alive(self, guest_id: uuid.UUID, folder: Path) -> bool:
+        own = self._keepers.get(guest_id)
+        if own is not None and own.poll() is None:
+            return True
+        keeper = _read(folder / "keeper.json")
+        if keeper is None:
+            # A keeper of a daemon that was killed may not have come to write its name yet.
+            stored = _read(folder / "spec.json") or {}
+            return own is None and time.time() - stored.get("created_at", 0) < _KEEPER_START_SECONDS
+        return keeper["birth"] is not None and linux.birth_of(keeper["pid"]) == keeper["birth"]
+
+    def _signal_keeper(self, folder: Path, number: signal.Signals) -> None:
+        keeper = _read(folder / "keeper.json")
+        own = self._keepers.get(uuid.UUID(folder.name))
+        pid = keeper["pid"] if keeper else own.pid if own else None
+        if pid is None or (keeper and linux.birth_of(pid) != keeper["birth"]):
+            return
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, number)
+
+    def _bury(self, folder: Path) -> dict:
+        """Write the final word about a guest whose keeper died, after making sure that nothing of it is left."""
+        group = _read(folder / "group.json")
+        if group:
+            Group.from_dict(group).kill()
+        wish = _read(folder / "stop.json")
+        if wish:
+            write_exit(folder, code=None, signal=int(signal.SIGKILL), reason=wish["reason"])
+        else:
+            write_exit(folder, state="lost", message="its keeper ended without a word: killed, or the machine stopped")
+        return _read(folder / "exit.json") or {}
+
+    def _wait_final(self, guest_id: uuid.UUID, seconds: float) -> GuestState:
+        until = time.monotonic() + seconds
+        while True:
+            state = self.check(guest_id)
+            assert state is not None
+            if state.is_final or time.monotonic() >= until:
+                return state
+            time.sleep(0.02)
+
+
+def _read(path: Path) -> dict | None:
+    try:
+        return json.loads(path.read_text())
+    except (FileNotFoundError, NotADirectoryError):
+        return None
