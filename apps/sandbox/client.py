@@ -86,7 +86,9 @@ class SandboxClient:
                 wire.send(peer, {"verb": verb, **arguments})
                 answer, payload, fds = wire.receive(peer)
             except OSError as failure:
-                raise SandboxUnavailable(f"the sandbox daemon at {self.socket_path} does not answer: {failure}") from failure
+                raise SandboxUnavailable(
+                    f"the sandbox daemon at {self.socket_path} does not answer: {failure}"
+                ) from failure
         kind = answer.get("error")
         if kind == "refused":
             raise LaunchRefused(answer["message"])

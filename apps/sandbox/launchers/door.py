@@ -48,7 +48,12 @@ class _Pair:
             return
         try:
             for flow in self.flows:
-                if flow.source is ready and events & selectors.EVENT_READ and not flow.waiting and not flow.source_ended:
+                if (
+                    flow.source is ready
+                    and events & selectors.EVENT_READ
+                    and not flow.waiting
+                    and not flow.source_ended
+                ):
                     flow.read()
             for flow in self.flows:
                 flow.write()

@@ -301,9 +301,7 @@ class Init:
         signal.set_wakeup_fd(-1)
         linux.prctl(linux.PR_SET_PDEATHSIG, signal.SIGKILL)
         keeper.group.enter()
-        walls.raise_walls(
-            spec, keeper.folder, keeper.guest_code, keeper.uid, keeper.gid, privileged=keeper.privileged
-        )
+        walls.raise_walls(spec, keeper.folder, keeper.guest_code, keeper.uid, keeper.gid, privileged=keeper.privileged)
         if spec.api_socket:
             with walls.open_door() as door:
                 socket.send_fds(self.control, [b"{}"], [door.fileno()])

@@ -123,6 +123,8 @@ class LocalLauncher:
         folder = os.open(self.folder / str(guest_id) / "work", os.O_RDONLY | os.O_DIRECTORY)
         try:
             found = linux.open_beneath(folder, path, os.O_RDONLY | os.O_NONBLOCK)
+        except OSError as failure:
+            raise FileNotFoundError(f"{path} is not a file that the guest left: {failure.strerror}") from failure
         finally:
             os.close(folder)
         if not os.path.isfile(f"/proc/self/fd/{found}"):

@@ -43,7 +43,9 @@ class Root:
     def tmpfs(self, path: str, size: int, mode: int, flags: int = 0) -> None:
         """An empty file system in memory, of at most `size` bytes."""
         options = f"mode={mode:o},size={size},nr_inodes=64k"
-        linux.mount("tmpfs", self.make(path, is_folder=True), "tmpfs", linux.MS_NOSUID | linux.MS_NODEV | flags, options)
+        linux.mount(
+            "tmpfs", self.make(path, is_folder=True), "tmpfs", linux.MS_NOSUID | linux.MS_NODEV | flags, options
+        )
 
     def bind(self, source: str, path: str = "", *, writable: bool = False, device: bool = False) -> None:
         """Show a file or folder of the host to the guest, as it is."""
