@@ -102,10 +102,10 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = 32 * 1024 * 1024
 FILE_UPLOAD_MAX_MEMORY_SIZE = 2 * 1024 * 1024
 
 REST_FRAMEWORK = {
-    "DEFAULT_AUTHENTICATION_CLASSES": ["apps.foundation.api.ActorAuthentication"],
-    "DEFAULT_PERMISSION_CLASSES": ["apps.foundation.api.HasActor"],
-    "DEFAULT_RENDERER_CLASSES": ["apps.foundation.api.FastJSONRenderer"],
-    "DEFAULT_PARSER_CLASSES": ["apps.foundation.api.StrictJSONParser"],
+    "DEFAULT_AUTHENTICATION_CLASSES": ["apps.foundation.http.ActorAuthentication"],
+    "DEFAULT_PERMISSION_CLASSES": ["apps.foundation.http.HasActor"],
+    "DEFAULT_RENDERER_CLASSES": ["apps.foundation.http.FastJSONRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["apps.foundation.http.StrictJSONParser"],
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "EXCEPTION_HANDLER": "apps.foundation.http.api_exception",
     "UNAUTHENTICATED_USER": None,

@@ -13,7 +13,7 @@ from apps.access import grants, operations, queries
 from apps.access import shapes as shape
 from apps.access.actor import Actor
 from apps.access.levels import Level
-from apps.access.models import Group, Resource
+from apps.access.models import Resource
 from apps.access.policy import explain, fetch, fetch_path, level_of
 from apps.access.resources import root_resource
 from apps.access.workspaces import memberships_of
@@ -112,7 +112,7 @@ class GroupViewSet(RoomViewSet):
 
     def list(self, request: Request) -> Response:
         """All groups."""
-        return shape.GroupOut.page(page(Group.objects.all(), order=("name", "pk"), **self.paging(request)))
+        return shape.GroupOut.page(page(queries.list_groups(), order=("name", "pk"), **self.paging(request)))
 
     def retrieve(self, request: Request, pk: str) -> Response:
         """One group."""

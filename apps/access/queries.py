@@ -35,6 +35,11 @@ def own_membership(actor: Actor) -> Membership:
     return get_membership(actor.user_id)
 
 
+def list_groups() -> QuerySet[Group]:
+    """The workspace's groups."""
+    return Group.objects.all()
+
+
 def get_group(group_id: object) -> Group:
     """A group of the workspace. Raises NotFound."""
     text = str(group_id)

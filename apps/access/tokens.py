@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import json
 import secrets
 from datetime import datetime, timedelta
 
@@ -70,7 +71,7 @@ def resolve(raw: str) -> Actor | None:
     user._state.adding, user._state.db = False, connection.alias
     workspace = Workspace(id=workspace_id, name=workspace_name)
     workspace._state.adding, workspace._state.db = False, connection.alias
-    return Actor(user=user, workspace=workspace, token_id=token_id, scopes=tuple(scopes), activity=activity)
+    return Actor(user=user, workspace=workspace, token_id=token_id, scopes=tuple(json.loads(scopes)), activity=activity)
 
 
 def issue_run_key(actor: Actor, activity: str, seconds: int) -> str:

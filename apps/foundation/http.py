@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import secrets
 from typing import Any
 
+import orjson
 from django.core.exceptions import PermissionDenied, RequestDataTooBig, SuspiciousOperation
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.template.loader import render_to_string
 from rest_framework import exceptions as drf
+from rest_framework.authentication import BaseAuthentication
+from rest_framework.parsers import JSONParser
+from rest_framework.permissions import BasePermission
+from rest_framework.renderers import JSONRenderer
+from rest_framework.request import Request
 from rest_framework.response import Response
 
 from apps.foundation.errors import (
@@ -24,6 +31,7 @@ from apps.foundation.errors import (
 )
 
 logger = logging.getLogger(__name__)
+DEPTH_MAX = 32
 API_PREFIXES = ("/api/", "/ajax-api/", "/delta-sharing/", "/serving-endpoints/", "/v2/", "/v1/")
 CSP = (
     "default-src 'self'; script-src 'self'; style-src 'self'; style-src-attr 'unsafe-inline'; img-src 'self' data:; "
@@ -168,3 +176,85 @@ def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
     return error_response(
         request, Forbidden("This form is no longer valid; reload the page and send it again.", code="csrf")
     )
+
+
+class ActorAuthentication(BaseAuthentication):
+    """Takes over who the middleware found; DRF itself identifies nobody."""
+
+    def authenticate(self, request: Request) -> tuple[Any, Any] | None:
+        actor = getattr(request._request, "actor", None)
+        return (actor.user, actor) if actor else None
+
+    def authenticate_header(self, request: Request) -> str:
+        return "Bearer"
+
+
+class HasActor(BasePermission):
+    """The default door is shut: no actor, no answer."""
+
+    def has_permission(self, request: Request, view: Any) -> bool:
+        if getattr(request._request, "actor", None) is None:
+            raise Unauthenticated
+        return True
+
+
+class Anyone(BasePermission):
+    """For the few addresses that strangers may ask."""
+
+    def has_permission(self, request: Request, view: Any) -> bool:
+        return True
+
+
+class StrictJSONParser(JSONParser):
+    """JSON without surprises: no duplicate keys, no bare NaN, no NUL, 64-bit integers, bounded depth."""
+
+    def parse(self, stream: Any, media_type: str | None = None, parser_context: dict[str, Any] | None = None) -> Any:
+        return parse_json(stream.read())
+
+
+def parse_json(raw: bytes) -> Any:
+    """The value of a JSON body. Raises Invalid with what is wrong."""
+    try:
+        value = json.loads(raw.decode("utf-8"), object_pairs_hook=_unique, parse_constant=_no_constant)
+        _check(value, DEPTH_MAX)
+    except (ValueError, RecursionError) as error:
+        raise Invalid(f"The body is not JSON that can be taken: {error}.", code="invalid_json") from None
+    return value
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise ValueError("a key occurs twice")
+    return found
+
+
+def _no_constant(word: str) -> Any:
+    raise ValueError(f"{word} is not JSON; send it as text")
+
+
+def _check(value: Any, depth: int) -> None:
+    if depth == 0:
+        raise ValueError("nested too deeply")
+    if isinstance(value, dict):
+        for key, item in value.items():
+            _check(key, depth)
+            _check(item, depth - 1)
+    elif isinstance(value, list):
+        for item in value:
+            _check(item, depth - 1)
+    elif isinstance(value, str):
+        if "\0" in value:
+            raise ValueError("a text contains NUL")
+        value.encode("utf-8")
+    elif isinstance(value, int) and not -(2**63) <= value < 2**63:
+        raise ValueError("a number does not fit in 64 bits")
+
+
+class FastJSONRenderer(JSONRenderer):
+    """JSON by orjson."""
+
+    def render(
+        self, data: Any, accepted_media_type: str | None = None, renderer_context: dict[str, Any] | None = None
+    ) -> bytes:
+        return b"" if data is None else orjson.dumps(data, default=str, option=orjson.OPT_NON_STR_KEYS)
