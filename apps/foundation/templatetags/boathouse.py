@@ -1,0 +1,12 @@
+"""`{% load boathouse %}`: every tag and filter that the pages share."""
+
+from __future__ import annotations
+
+from django import template
+
+from apps.foundation.templatetags import blocks, codes, figures, forms, lists, marks
+
+register = template.Library()
+for part in (marks, figures, codes, blocks, forms, lists):
+    register.tags.update(part.register.tags)
+    register.filters.update(part.register.filters)

@@ -1,0 +1,74 @@
+// <bh-playground src="/serving-endpoints/…/invocations">: a form made from the model's signature. Sends one row, shows the answer, time and status,
+// and keeps the same request as JSON for copying.
+import { all, one } from './dom.ts';
+
+type Cell = string | number | boolean | null;
+
+/** The value of one field in the type that the signature names; empty is null. */
+export const cell = (type: string, text: string): Cell => {
+  if (text === '') return null;
+  if (/^(long|integer|int|int32|int64)$/.test(type)) return Number.parseInt(text, 10);
+  if (/^(double|float|float32|float64)$/.test(type)) return Number(text);
+  if (/^bool/.test(type)) return text === 'true' || text === 'on';
+  return text;
+};
+
+class Playground extends HTMLElement {
+  connectedCallback(): void {
+    const form = one<HTMLFormElement>('form', this);
+    if (!form) return;
+    form.addEventListener('input', () => this.#write(form));
+    form.addEventListener('submit', event => { event.preventDefault(); void this.#send(form); });
+    this.#write(form);
+  }
+
+  #body(form: HTMLFormElement): string {
+    const raw = one<HTMLTextAreaElement>('textarea[data-body]', form);
+    if (raw && raw.offsetParent !== null && !one('[data-column]', form)) return raw.value;
+    const row: Record<string, Cell> = {};
+    for (const field of all<HTMLInputElement | HTMLSelectElement>('[data-column]', form)) row[field.dataset.column ?? ''] = cell(field.dataset.type ?? 'string', field.value);
+    return JSON.stringify({ dataframe_records: [row] }, null, 2);
+  }
+
+  #write(form: HTMLFormElement): void {
+    const shown = one('[data-request]', this);
+    if (shown) shown.textContent = this.#body(form);
+  }
+
+  async #send(form: HTMLFormElement): Promise<void> {
+    const answer = one('[data-answer]', this), status = one('[data-status]', this), button = one('button[type=submit]', form);
+    if (!answer || !status) return;
+    const workspace = this.getAttribute('workspace') ?? '';
+    const token = one<HTMLMetaElement>('meta[name=csrf-token]')?.content ?? '';
+    button?.setAttribute('aria-busy', 'true');
+    const from = performance.now();
+    try {
+      const response = await fetch(this.getAttribute('src') ?? '', { method: 'POST', headers: { 'Content-Type': 'application/json', 'X-CSRFToken': token, 'X-Boathouse-Workspace': workspace }, body: this.#body(form) });
+      const text = await response.text();
+      status.textContent = `${response.status}, ${Math.round(performance.now() - from)} ms`;
+      status.className = `badge ${response.ok ? 'ok' : 'bad'}`;
+      status.hidden = false;
+      let shown = text;
+      try { shown = JSON.stringify(JSON.parse(text), null, 2); } catch { /* not JSON: shown as it came */ }
+      answer.textContent = shown;
+      const big = one('[data-prediction]', this);
+      if (big) big.textContent = response.ok ? firstPrediction(text) : '';
+    } catch {
+      status.textContent = 'no answer';
+      status.className = 'badge bad';
+      status.hidden = false;
+      answer.textContent = 'The endpoint did not answer. It may be starting: try again in a few seconds.';
+    }
+    button?.removeAttribute('aria-busy');
+  }
+}
+
+/** The first prediction in an answer, as short text; empty when there is none to show. */
+export const firstPrediction = (text: string): string => {
+  try {
+    const first: unknown = (JSON.parse(text) as { predictions?: unknown[] }).predictions?.[0];
+    if (typeof first === 'number') return String(Math.round(first * 1000) / 1000).replace('-', '−');
+    return first === undefined || first === null || typeof first === 'object' ? '' : String(first);
+  } catch { return ''; }
+};
+customElements.define('bh-playground', Playground);
