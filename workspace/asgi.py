@@ -15,7 +15,7 @@ Asgi = Callable[[dict[str, Any], Any, Any], Awaitable[None]]
 django_application = get_asgi_application()
 
 # Prefix -> "module:function". A function may hand on to Django by returning False before it has read or sent anything.
-FRONT: list[tuple[str, str]] = []
+FRONT: list[tuple[str, str]] = [("/static/", "workspace.static:serve")]
 
 
 def _load(place: str) -> Any:

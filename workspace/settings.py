@@ -29,6 +29,7 @@ INSTALLED_APPS = [
     "apps.foundation",
     "apps.access",
     "apps.lineage",
+    "apps.home",
 ]
 MIDDLEWARE = [
     "apps.foundation.http.SecurityHeaders",

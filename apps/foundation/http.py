@@ -10,7 +10,6 @@ from typing import Any
 import orjson
 from django.core.exceptions import PermissionDenied, RequestDataTooBig, SuspiciousOperation
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
-from django.template.loader import render_to_string
 from rest_framework import exceptions as drf
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.parsers import JSONParser
@@ -29,6 +28,7 @@ from apps.foundation.errors import (
     Unauthenticated,
     Unavailable,
 )
+from apps.foundation.pages import render_broken, render_error
 
 logger = logging.getLogger(__name__)
 DEPTH_MAX = 32
@@ -147,13 +147,11 @@ def error_response(request: HttpRequest, error: Exception) -> HttpResponse:
         return JsonResponse(
             body, status=meaning.status, content_type="application/problem+json", headers=headers_of(meaning)
         )
-    name = {404: "missing", 403: "denied"}.get(meaning.status, "error")
-    fragment = request.headers.get("HX-Request") == "true"
-    template = f"errors/_{name}.html" if fragment else f"errors/{name}.html"
-    content = render_to_string(
-        template, {"error": meaning, "request": request, "request_id": getattr(request, "request_id", "")}
+    return (
+        render_broken(request)
+        if meaning.status >= 500 and type(meaning) is BoathouseError
+        else render_error(request, meaning)
     )
-    return HttpResponse(content, status=meaning.status, headers=headers_of(meaning))
 
 
 def page_not_found(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:

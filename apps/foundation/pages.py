@@ -116,7 +116,14 @@ class Filter:
 
     def get(self, name: str) -> str:
         """The value of the first token with this field and `:` or `=`, or the empty text."""
-        return next((token.value for token in self.tokens if token.name == name and token.operator in (":", "=") and not token.negated), "")
+        return next(
+            (
+                token.value
+                for token in self.tokens
+                if token.name == name and token.operator in (":", "=") and not token.negated
+            ),
+            "",
+        )
 
     @property
     def empty(self) -> bool:
@@ -140,7 +147,9 @@ def parse_filter(request: HttpRequest, fields: Sequence[str]) -> Filter:
 # Answers
 def is_fragment(request: HttpRequest) -> bool:
     """Whether htmx asks for a piece of this page."""
-    return request.headers.get("HX-Request") == "true" and request.headers.get("HX-Request-Type", "partial") == "partial"
+    return (
+        request.headers.get("HX-Request") == "true" and request.headers.get("HX-Request-Type", "partial") == "partial"
+    )
 
 
 def target_id(request: HttpRequest) -> str:
@@ -172,9 +181,13 @@ def safe_next(request: HttpRequest, fallback: str = "/") -> str:
     return wanted if plain and not any(ord(c) < 32 or c == "\\" for c in wanted) else fallback
 
 
-def render(request: HttpRequest, template: str, context: Mapping[str, Any] | None = None, status: int = 200) -> HttpResponse:
+def render(
+    request: HttpRequest, template: str, context: Mapping[str, Any] | None = None, status: int = 200
+) -> HttpResponse:
     """The template as an answer, with everything the shell needs."""
-    whole = not template.rpartition("/")[2].startswith("_") and not (is_fragment(request) and target_id(request) == "main")
+    whole = not template.rpartition("/")[2].startswith("_") and not (
+        is_fragment(request) and target_id(request) == "main"
+    )
     values: dict[str, Any] = {"base_template": "base.html" if whole else "fragment.html", "errors": {}, "values": {}}
     if whole:
         values |= shell(request)
@@ -194,7 +207,15 @@ def shell(request: HttpRequest) -> dict[str, Any]:
     for item in items:
         new_group = bool(entries) and entries[-1]["item"].group != item.group
         count = item.count(request) if item.count else None
-        entries.append({"item": item, "url": page_url(request, item.url_name), "gap": new_group, "current": item.name == here, "count": count})
+        entries.append(
+            {
+                "item": item,
+                "url": page_url(request, item.url_name),
+                "gap": new_group,
+                "current": item.name == here,
+                "count": count,
+            }
+        )
     return {
         "theme": theme if theme in THEMES else "",
         "navigation": entries,
@@ -208,7 +229,11 @@ View = Callable[..., Mapping[str, Any] | HttpResponse]
 
 
 def page(
-    template: str, methods: Sequence[str] = ("GET",), *, fragments: Mapping[str, str] | None = None, anonymous: bool = False
+    template: str,
+    methods: Sequence[str] = ("GET",),
+    *,
+    fragments: Mapping[str, str] | None = None,
+    anonymous: bool = False,
 ) -> Callable[[View], Callable[..., HttpResponse]]:
     """A view from a function that returns the template's context, or a whole answer.
 
@@ -242,7 +267,9 @@ def page(
     return decorate
 
 
-def _show_again(request: HttpRequest, view: View, template: str, kwargs: dict[str, Any], error: BoathouseError) -> HttpResponse:
+def _show_again(
+    request: HttpRequest, view: View, template: str, kwargs: dict[str, Any], error: BoathouseError
+) -> HttpResponse:
     """The form as it was filled in, with the sentences beside its fields."""
     fields = dict(error.fields) if isinstance(error, Invalid) else {}
     posted: QueryDict = request.POST
@@ -261,11 +288,17 @@ def _show_again(request: HttpRequest, view: View, template: str, kwargs: dict[st
 
 def render_error(request: HttpRequest, error: BoathouseError) -> HttpResponse:
     """An error as a page, as a piece of one, or as a message when it answers a button."""
+    request.refusal = error  # type: ignore[attr-defined]
     if isinstance(error, Unauthenticated):
         return _to_sign_in(request)
-    context = {"error": error, "request_id": getattr(request, "id", "")}
+    context = {"error": error, "request_id": getattr(request, "request_id", "")}
     if request.headers.get("HX-Request") == "true":
-        response = render(request, "components/_toast.html" if request.method != "GET" else "components/_error.html", context, error.status)
+        response = render(
+            request,
+            "components/_toast.html" if request.method != "GET" else "components/_error.html",
+            context,
+            error.status,
+        )
         if request.method != "GET":
             response["HX-Retarget"] = "#toasts"
             response["HX-Reswap"] = "beforeend"
@@ -288,18 +321,22 @@ def _to_sign_in(request: HttpRequest) -> HttpResponse:
     here = request.headers.get("HX-Current-URL", "") if request.headers.get("HX-Request") else request.get_full_path()
     parts = urlsplit(here)
     back = parts.path + (f"?{parts.query}" if parts.query else "")
-    url = f"{settings.LOGIN_URL}?next={quote(back)}" if request.method == "GET" and back not in ("", "/") else settings.LOGIN_URL
+    url = (
+        f"{settings.LOGIN_URL}?next={quote(back)}"
+        if request.method == "GET" and back not in ("", "/")
+        else settings.LOGIN_URL
+    )
     if request.headers.get("HX-Request") == "true":
         return HttpResponse(status=401, headers={"HX-Redirect": url})
     return HttpResponseRedirect(url)
 
 
-def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
-    """Django's 404 as our page: an address that no route knows."""
-    return render_error(request, NotFound())
-
-
-def server_error(request: HttpRequest) -> HttpResponse:
-    """Django's 500: says nothing but the number to quote, and asks nothing of the database."""
-    context = {"request_id": getattr(request, "id", ""), "base_template": "bare.html", "theme": request.COOKIES.get("theme", "")}
+def render_broken(request: HttpRequest) -> HttpResponse:
+    """A fault of ours: nothing but the number to quote, asking nothing of the database."""
+    context = {
+        "request_id": getattr(request, "request_id", ""),
+        "base_template": "bare.html",
+        "theme": request.COOKIES.get("theme", ""),
+        "page_title": "Something broke",
+    }
     return HttpResponse(render_to_string("errors/broken.html", context), status=500)

@@ -11,11 +11,27 @@ from django.utils.safestring import SafeString
 from apps.foundation.templatetags.marks import icon, tile
 
 register = template.Library()
-NOTE_ICONS = {"ok": "circle-check", "warn": "triangle-alert", "bad": "circle-x", "wait": "hourglass", "info": "info", "": "info"}
+NOTE_ICONS = {
+    "ok": "circle-check",
+    "warn": "triangle-alert",
+    "bad": "circle-x",
+    "wait": "hourglass",
+    "info": "info",
+    "": "info",
+}
 
 
 @register.simple_block_tag
-def card(content: str, title: str = "", sub: str = "", count: int | None = None, end: str = "", cls: str = "", level: str = "h2", id: str = "") -> SafeString:
+def card(
+    content: str,
+    title: str = "",
+    sub: str = "",
+    count: int | None = None,
+    end: str = "",
+    cls: str = "",
+    level: str = "h2",
+    id: str = "",
+) -> SafeString:
     """`{% card "Deployments" sub="last hour" end=link %}…{% endcard %}`: `end` is ready markup for the right of the head (`{% btn … as end %}`)."""
     head = ""
     if title:
@@ -26,14 +42,26 @@ def card(content: str, title: str = "", sub: str = "", count: int | None = None,
             format_html('<span class="muted t12">{}</span>', sub) if sub else "",
             format_html('<span class="end">{}</span>', end) if end else "",
         )  # fmt: skip
-    return format_html('<section class="card{}"{}>{}{}</section>', f" {cls}" if cls else "", format_html(' id="{}"', id) if id else "", head, content)
+    return format_html(
+        '<section class="card{}"{}>{}{}</section>',
+        f" {cls}" if cls else "",
+        format_html(' id="{}"', id) if id else "",
+        head,
+        content,
+    )
 
 
 @register.simple_block_tag
 def railsec(content: str, title: str, count: int | None = None, end: str = "") -> SafeString:
     """A section of the rail, in the order About, Owner, Tags, own kind, Lineage, Access, Comments, Activity."""
     number = format_html(' <span class="count">{}</span>', count) if count is not None else ""
-    return format_html("<section><h3>{}{}{}</h3>{}</section>", title, number, format_html('<span class="end">{}</span>', end) if end else "", content)
+    return format_html(
+        "<section><h3>{}{}{}</h3>{}</section>",
+        title,
+        number,
+        format_html('<span class="end">{}</span>', end) if end else "",
+        content,
+    )
 
 
 @register.simple_block_tag
@@ -48,17 +76,32 @@ def note(content: str, tone: str = "", end: str = "", small: bool = False) -> Sa
 
 
 @register.simple_block_tag
-def dialog(content: str, id: str, title: str, sub: str = "", size: str = "", kind: str = "", arrives: bool = False, leave: str = "") -> SafeString:
+def dialog(
+    content: str,
+    id: str,
+    title: str,
+    sub: str = "",
+    size: str = "",
+    kind: str = "",
+    arrives: bool = False,
+    leave: str = "",
+) -> SafeString:
     """A dialog around a form or a body and footer, opened by `data-open="<id>"`; `arrives` for one that comes by htmx and opens at once.
 
     `size` wide, huge, perms. Inside: `<div class="body">…</div><footer>…</footer>`, or a form around both.
     """
-    close = format_html('<button type="button" class="btn sq ghost" aria-label="Close" title="Close" data-close>{}</button>', icon("x"))
+    close = format_html(
+        '<button type="button" class="btn sq ghost" aria-label="Close" title="Close" data-close>{}</button>', icon("x")
+    )
     box = format_html(
         '<dialog class="modal{}" id="{}" aria-labelledby="{}-h"><header>{}<div><h2 id="{}-h">{}</h2>{}</div>{}</header>{}</dialog>',
         f" {size}" if size else "", id, id, tile(kind, "l") if kind else "", id, title, format_html("<p>{}</p>", sub) if sub else "", close, content,
     )  # fmt: skip
-    return format_html("<bh-modal{}>{}</bh-modal>", format_html(' leave="{}"', leave) if leave else "", box) if arrives else box
+    return (
+        format_html("<bh-modal{}>{}</bh-modal>", format_html(' leave="{}"', leave) if leave else "", box)
+        if arrives
+        else box
+    )
 
 
 @register.simple_block_tag

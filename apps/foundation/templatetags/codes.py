@@ -21,7 +21,17 @@ from pygments.util import ClassNotFound
 from apps.foundation.templatetags.marks import icon
 
 register = template.Library()
-LANGUAGES = {"CLI": "bash", "curl": "bash", "Python": "python", "SQL": "sql", "R": "r", "Scala": "scala", "YAML": "yaml", "JSON": "json", "R ": "r"}
+LANGUAGES = {
+    "CLI": "bash",
+    "curl": "bash",
+    "Python": "python",
+    "SQL": "sql",
+    "R": "r",
+    "Scala": "scala",
+    "YAML": "yaml",
+    "JSON": "json",
+    "R ": "r",
+}
 HIGHLIGHT_LIMIT = 300_000  # characters; a larger text is shown plain, so that one file cannot hold a worker
 CLASSES = (
     (Token.Comment, "comment"), (Token.Literal.String, "string"), (Token.String, "string"), (Token.Literal.Number, "number"),
@@ -39,7 +49,11 @@ def _class_of(kind: _TokenType) -> str:
 def lexer_for(language: str = "", filename: str = "") -> Lexer:
     """The highlighter of a language or a file name; plain text when there is none."""
     try:
-        return get_lexer_by_name(language, ensurenl=False) if language else get_lexer_for_filename(filename, ensurenl=False)
+        return (
+            get_lexer_by_name(language, ensurenl=False)
+            if language
+            else get_lexer_for_filename(filename, ensurenl=False)
+        )
     except ClassNotFound:
         return TextLexer(ensurenl=False)
 
@@ -51,7 +65,10 @@ def highlight(text: str, lexer: Lexer) -> SafeString:
     out = []
     for kind, piece in lex(text, lexer):
         name = _class_of(kind)
-        parts = [f'<span class="tok-{name}">{escape(part)}</span>' if name and part.strip() else escape(part) for part in piece.split("\n")]
+        parts = [
+            f'<span class="tok-{name}">{escape(part)}</span>' if name and part.strip() else escape(part)
+            for part in piece.split("\n")
+        ]
         out.append("\n".join(parts))
     return mark_safe("".join(out))
 
@@ -63,8 +80,15 @@ def _lines(text: str, lexer: Lexer) -> list[SafeString]:
 @register.simple_tag
 def code(language: str, source: str, copy: bool = True) -> SafeString:
     """A block of code with a Copy button."""
-    button = format_html('<button type="button" class="btn sm sq ghost copy" aria-label="Copy code" title="Copy" data-copy="">{}</button>', icon("copy", "s"))
-    return format_html('<div class="code">{}<pre tabindex="0"><code>{}</code></pre></div>', button if copy else "", highlight(source.strip("\n"), lexer_for(language)))
+    button = format_html(
+        '<button type="button" class="btn sm sq ghost copy" aria-label="Copy code" title="Copy" data-copy="">{}</button>',
+        icon("copy", "s"),
+    )
+    return format_html(
+        '<div class="code">{}<pre tabindex="0"><code>{}</code></pre></div>',
+        button if copy else "",
+        highlight(source.strip("\n"), lexer_for(language)),
+    )
 
 
 @register.simple_tag
@@ -80,7 +104,11 @@ def snippet(languages: Mapping[str, str] | None = None, **more: str) -> SafeStri
         "",
         '<pre tabindex="0" role="tabpanel" aria-label="{}"{}><code>{}</code></pre>',
         (
-            (name, mark_safe(" hidden") if i else "", highlight(source.strip("\n"), lexer_for(LANGUAGES.get(name, name.lower()))))
+            (
+                name,
+                mark_safe(" hidden") if i else "",
+                highlight(source.strip("\n"), lexer_for(LANGUAGES.get(name, name.lower()))),
+            )
             for i, (name, source) in enumerate(shown.items())
         ),
     )
@@ -96,7 +124,11 @@ def source(filename: str, text: str, label: str = "") -> SafeString:
     """A file with line numbers; every line has an address (#L12)."""
     lines = _lines(text.removesuffix("\n"), lexer_for(filename=filename))
     gutter = format_html_join("", '<div class="cm-gutterElement">{}</div>', ((n,) for n in range(1, len(lines) + 1)))
-    body = format_html_join("", '<div class="cm-line" id="L{}">{}</div>', ((n, line or mark_safe("<br>")) for n, line in enumerate(lines, 1)))
+    body = format_html_join(
+        "",
+        '<div class="cm-line" id="L{}">{}</div>',
+        ((n, line or mark_safe("<br>")) for n, line in enumerate(lines, 1)),
+    )
     return format_html(
         '<div class="cm-editor"><div class="cm-scroller" tabindex="0" role="region" aria-label="{}"><div class="cm-gutters" aria-hidden="true">{}</div>'
         '<div class="cm-content">{}</div></div></div>',
@@ -195,10 +227,20 @@ def _diff_rows(rows: Iterable[dict[str, Any]], lexer: Lexer) -> Iterable[SafeStr
             continue
         if row.get("same"):
             text = highlight(row["old"], lexer)
-            yield format_html('<tr><td class="ln">{}</td><td class="cd"><code>{}</code></td><td class="ln">{}</td><td class="cd"><code>{}</code></td></tr>', row["old_n"], text, row["new_n"], text)
+            yield format_html(
+                '<tr><td class="ln">{}</td><td class="cd"><code>{}</code></td><td class="ln">{}</td><td class="cd"><code>{}</code></td></tr>',
+                row["old_n"],
+                text,
+                row["new_n"],
+                text,
+            )
             continue
         old, new = row.get("old"), row.get("new")
-        left, right = _words(old, new) if old is not None and new is not None else (highlight(old or "", lexer), highlight(new or "", lexer))
+        left, right = (
+            _words(old, new)
+            if old is not None and new is not None
+            else (highlight(old or "", lexer), highlight(new or "", lexer))
+        )
         yield format_html(
             '<tr><td class="ln{}">{}</td><td class="cd{}"><code>{}</code></td><td class="ln{}">{}</td><td class="cd{}"><code>{}</code></td></tr>',
             " del" if old is not None else " void", row.get("old_n", ""), " del" if old is not None else " void", left,

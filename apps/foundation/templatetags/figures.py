@@ -97,13 +97,25 @@ def cell(value: Any) -> Any:
     if isinstance(value, float):
         return number(value) if not value.is_integer() else f"{value:g}".replace("-", "−")
     if isinstance(value, datetime.datetime):
-        return value.strftime("%Y-%m-%d %H:%M:%S") if value.second or value.microsecond else value.strftime("%Y-%m-%d %H:%M")
+        return (
+            value.strftime("%Y-%m-%d %H:%M:%S")
+            if value.second or value.microsecond
+            else value.strftime("%Y-%m-%d %H:%M")
+        )
     text = str(value)
     return text if len(text) <= 200 else text[:199] + "…"
 
 
 @register.simple_tag
-def spark(values: Sequence[float | None], w: int = 72, h: int = 18, color: str = "c1", label: str = "trend", area: bool = False, fluid: bool = False) -> SafeString:
+def spark(
+    values: Sequence[float | None],
+    w: int = 72,
+    h: int = 18,
+    color: str = "c1",
+    label: str = "trend",
+    area: bool = False,
+    fluid: bool = False,
+) -> SafeString:
     """A line small enough for a cell; None leaves a value out."""
     points = [(i, float(v)) for i, v in enumerate(values or ()) if v is not None and math.isfinite(float(v))]
     if len(points) < 2:
@@ -112,7 +124,11 @@ def spark(values: Sequence[float | None], w: int = 72, h: int = 18, color: str =
     spread = (high - low) or 1
     path = [f"{1 + i * (w - 3) / last:.1f} {h - 2 - (v - low) / spread * (h - 4):.1f}" for i, v in points]
     ink = f"var(--{color})"
-    fill = format_html('<path d="M{}L{} {}L1 {}Z" fill="{}" opacity=".14"/>', "L".join(path), w - 2, h, h, ink) if area else ""
+    fill = (
+        format_html('<path d="M{}L{} {}L1 {}Z" fill="{}" opacity=".14"/>', "L".join(path), w - 2, h, h, ink)
+        if area
+        else ""
+    )
     x, y = path[-1].split(" ")
     dot = "" if fluid else format_html('<circle cx="{}" cy="{}" r="1.8" fill="{}"/>', x, y, ink)
     return format_html(
@@ -134,7 +150,15 @@ def hist(counts: Sequence[int], w: int = 96, h: int = 20, color: str = "c1", lab
         tall = max(1.0, count / top * (h - 1)) if count else 0
         bars.append((f"{i * step:.1f}", f"{h - tall:.1f}", f"{max(1, step - 1):.1f}", f"{tall:.1f}", f"var(--{color})"))
     inner = format_html_join("", '<rect x="{}" y="{}" width="{}" height="{}" rx=".5" fill="{}" opacity=".72"/>', bars)
-    return format_html('<svg class="hist" width="{}" height="{}" viewBox="0 0 {} {}" role="img" aria-label="{}">{}</svg>', w, h, w, h, label, inner)
+    return format_html(
+        '<svg class="hist" width="{}" height="{}" viewBox="0 0 {} {}" role="img" aria-label="{}">{}</svg>',
+        w,
+        h,
+        w,
+        h,
+        label,
+        inner,
+    )
 
 
 @register.simple_tag
@@ -147,9 +171,17 @@ def runbars(runs: Sequence[tuple[str, float]]) -> SafeString:
     bars = format_html_join(
         "",
         '<i class="{}" style="--h:{}%"></i>',
-        (("f" if s in ("failed", "lost") else "r" if s in ("running", "starting", "queued") else "", round(25 + 75 * (t or 0) / longest)) for s, t in runs),
+        (
+            (
+                "f" if s in ("failed", "lost") else "r" if s in ("running", "starting", "queued") else "",
+                round(25 + 75 * (t or 0) / longest),
+            )
+            for s, t in runs
+        ),
     )
-    return format_html('<span class="runbars" role="img" aria-label="last {} runs, {} failed">{}</span>', len(runs), failed, bars)
+    return format_html(
+        '<span class="runbars" role="img" aria-label="last {} runs, {} failed">{}</span>', len(runs), failed, bars
+    )
 
 
 @register.simple_tag
@@ -158,4 +190,10 @@ def bar(value: float | None, low: float, high: float, best: bool = False, color:
     if value is None or not math.isfinite(value):
         return format_html("{}", number(value))
     share = 100 if high == low else round((value - low) / (high - low) * 100)
-    return format_html('<span class="bar{}" style="--v:{}%;--bc:var(--{})">{}</span>', " best" if best else "", max(4, min(100, share)), color, number(value))
+    return format_html(
+        '<span class="bar{}" style="--v:{}%;--bc:var(--{})">{}</span>',
+        " best" if best else "",
+        max(4, min(100, share)),
+        color,
+        number(value),
+    )

@@ -20,11 +20,15 @@ def _value(context: Context, name: str, given: Any) -> Any:
     return values.get(name, "") if name in values else given
 
 
-def _wrap(context: Context, name: str, label: str, control: SafeString, hint: str, optional: bool, ident: str, end: str = "") -> SafeString:
+def _wrap(
+    context: Context, name: str, label: str, control: SafeString, hint: str, optional: bool, ident: str, end: str = ""
+) -> SafeString:
     error = (context.get("errors") or {}).get(name, "")
     below: Any = format_html('<span class="hint" id="{}-hint">{}</span>', ident, hint) if hint else ""
     if error:
-        below = format_html('{}<span class="err" id="{}-err">{}{}</span>', below, ident, icon("circle-alert", "s"), error)
+        below = format_html(
+            '{}<span class="err" id="{}-err">{}{}</span>', below, ident, icon("circle-alert", "s"), error
+        )
     return format_html(
         '<div class="field"><label for="{}"{}>{}{}{}</label>{}{}</div>',
         ident, mark_safe(' class="row"') if end else "", label, mark_safe(' <span class="opt">optional</span>') if optional else "", end, control, below,
@@ -39,7 +43,17 @@ def _common(context: Context, name: str, ident: str, hint: str, extra: dict[str,
 
 @register.simple_tag(takes_context=True)
 def field(
-    context: Context, name: str, label: str, value: Any = "", hint: str = "", type: str = "text", optional: bool = False, cls: str = "", id: str = "", end: str = "", **extra: Any
+    context: Context,
+    name: str,
+    label: str,
+    value: Any = "",
+    hint: str = "",
+    type: str = "text",
+    optional: bool = False,
+    cls: str = "",
+    id: str = "",
+    end: str = "",
+    **extra: Any,
 ) -> SafeString:
     """`{% field "name" "Name" hint="…" %}`: an input; keeps what was typed and shows the error for `name`. Other arguments become attributes."""
     ident = id or f"f-{name}"
@@ -55,7 +69,18 @@ def field(
 
 
 @register.simple_tag(takes_context=True)
-def textarea(context: Context, name: str, label: str, value: str = "", hint: str = "", rows: int = 3, optional: bool = False, cls: str = "", id: str = "", **extra: Any) -> SafeString:
+def textarea(
+    context: Context,
+    name: str,
+    label: str,
+    value: str = "",
+    hint: str = "",
+    rows: int = 3,
+    optional: bool = False,
+    cls: str = "",
+    id: str = "",
+    **extra: Any,
+) -> SafeString:
     """A text of several lines."""
     ident = id or f"f-{name}"
     control = format_html(
@@ -67,21 +92,57 @@ def textarea(context: Context, name: str, label: str, value: str = "", hint: str
 
 @register.simple_tag(takes_context=True)
 def select(
-    context: Context, name: str, label: str, options: Iterable[Any], value: Any = "", hint: str = "", optional: bool = False, cls: str = "", id: str = "", bare: bool = False, **extra: Any
+    context: Context,
+    name: str,
+    label: str,
+    options: Iterable[Any],
+    value: Any = "",
+    hint: str = "",
+    optional: bool = False,
+    cls: str = "",
+    id: str = "",
+    bare: bool = False,
+    **extra: Any,
 ) -> SafeString:
     """A choice: options are values or (value, text). `bare` prints the control alone, with the label read out."""
     ident = id or f"f-{name}"
     chosen = str(_value(context, name, value))
     pairs = [option if isinstance(option, tuple | list) else (option, option) for option in options]
-    inner = format_html_join("", '<option value="{}"{}>{}</option>', ((v, mark_safe(" selected") if str(v) == chosen else "", t) for v, t in pairs))
+    inner = format_html_join(
+        "",
+        '<option value="{}"{}>{}</option>',
+        ((v, mark_safe(" selected") if str(v) == chosen else "", t) for v, t in pairs),
+    )
     if bare:
-        return format_html('<select class="select{}" name="{}" aria-label="{}"{}>{}</select>', f" {cls}" if cls else "", name, label, attributes(extra), inner)
-    control = format_html('<select class="select{}" id="{}" name="{}"{}>{}</select>', f" {cls}" if cls else "", ident, name, _common(context, name, ident, hint, extra), inner)
+        return format_html(
+            '<select class="select{}" name="{}" aria-label="{}"{}>{}</select>',
+            f" {cls}" if cls else "",
+            name,
+            label,
+            attributes(extra),
+            inner,
+        )
+    control = format_html(
+        '<select class="select{}" id="{}" name="{}"{}>{}</select>',
+        f" {cls}" if cls else "",
+        ident,
+        name,
+        _common(context, name, ident, hint, extra),
+        inner,
+    )
     return _wrap(context, name, label, control, hint, optional, ident)
 
 
 @register.simple_tag(takes_context=True)
-def check(context: Context, name: str, label: str, checked: bool = False, value: str = "on", switch: bool = False, **extra: Any) -> SafeString:
+def check(
+    context: Context,
+    name: str,
+    label: str,
+    checked: bool = False,
+    value: str = "on",
+    switch: bool = False,
+    **extra: Any,
+) -> SafeString:
     """A tick box, or a switch that acts at once (`data_submit=True`)."""
     values = context.get("values") or {}
     on = value in values.getlist(name) if hasattr(values, "getlist") and values else checked

@@ -59,7 +59,9 @@ def sort(context: Context, name: str, label: str, cls: str = "", default: str = 
 
 
 @register.simple_tag(takes_context=True)
-def pager(context: Context, page: Any, total: int | None = None, noun: str = "row,rows", about: bool = False) -> SafeString:
+def pager(
+    context: Context, page: Any, total: int | None = None, noun: str = "row,rows", about: bool = False
+) -> SafeString:
     """Below a list: how many are shown, of how many when that is known, and Previous, Next. Takes the Page of foundation/paging."""
     query = context["request"].GET
     here, trail = query.get("page_token", ""), [part for part in query.get("trail", "").split("~") if part]
@@ -68,8 +70,16 @@ def pager(context: Context, page: Any, total: int | None = None, noun: str = "ro
     text = f"{shown:,} {one if shown == 1 else many}"
     if total is not None:
         text += f" of {'about ' if about else ''}{total:,}"
-    previous = _changed(query, {"page_token": None if trail[-1] == "-" else trail[-1], "trail": "~".join(trail[:-1])}) if trail else ""
-    following = _changed(query, {"page_token": page.next_token, "trail": "~".join([*trail, here or "-"][-TRAIL:])}) if page.next_token else ""
+    previous = (
+        _changed(query, {"page_token": None if trail[-1] == "-" else trail[-1], "trail": "~".join(trail[:-1])})
+        if trail
+        else ""
+    )
+    following = (
+        _changed(query, {"page_token": page.next_token, "trail": "~".join([*trail, here or "-"][-TRAIL:])})
+        if page.next_token
+        else ""
+    )
     if not previous and here:
         previous = _changed(query, dict.fromkeys(POSITION))
     links: Any = ""
@@ -79,8 +89,12 @@ def pager(context: Context, page: Any, total: int | None = None, noun: str = "ro
         off = mark_safe('<span class="btn sm" aria-disabled="true">{}</span>')
         links = format_html(
             '<nav class="btngroup" aria-label="Pages">{}{}</nav>',
-            format_html('<a class="btn sm" href="{}" rel="prev">{}</a>', previous, left) if previous else format_html(off, left),
-            format_html('<a class="btn sm" href="{}" rel="next">{}</a>', following, right) if following else format_html(off, right),
+            format_html('<a class="btn sm" href="{}" rel="prev">{}</a>', previous, left)
+            if previous
+            else format_html(off, left),
+            format_html('<a class="btn sm" href="{}" rel="next">{}</a>', following, right)
+            if following
+            else format_html(off, right),
         )
     return format_html('<div class="pager"><span>{}</span><span class="end row">{}</span></div>', text, links)
 
@@ -98,7 +112,9 @@ def views(context: Context, items: list[tuple[str, str, int | None]]) -> SafeStr
         )
         for label, text, count in items
     )
-    return format_html('<nav class="views" aria-label="Views">{}</nav>', format_html_join("", '<a href="{}"{}>{}{}</a>', rows))
+    return format_html(
+        '<nav class="views" aria-label="Views">{}</nav>', format_html_join("", '<a href="{}"{}>{}{}</a>', rows)
+    )
 
 
 @register.simple_block_tag(takes_context=True)
@@ -116,7 +132,10 @@ def filterbar(context: Context, content: str, filter: Any, placeholder: str = ""
                 ("−" if token.negated else "") + token.name,
                 token.operator,
                 token.value,
-                _changed(query, {**dict.fromkeys(POSITION), "q": filter.words, "f": [t for t in texts if t != token.text] or None}),
+                _changed(
+                    query,
+                    {**dict.fromkeys(POSITION), "q": filter.words, "f": [t for t in texts if t != token.text] or None},
+                ),
                 token.text,
             )
             for token in filter.tokens
@@ -124,7 +143,9 @@ def filterbar(context: Context, content: str, filter: Any, placeholder: str = ""
     )
     kept = format_html_join("", '<input type="hidden" name="f" value="{}">', ((text,) for text in texts))
     others = format_html_join(
-        "", '<input type="hidden" name="{}" value="{}">', ((k, v) for k, v in query.items() if k not in ("f", "q", *POSITION))
+        "",
+        '<input type="hidden" name="{}" value="{}">',
+        ((k, v) for k, v in query.items() if k not in ("f", "q", *POSITION)),
     )
     return format_html(
         '<form class="filterbar" role="search" method="get">{}{}<div class="query">{}{}<input type="text" name="q" value="{}" placeholder="{}" aria-label="Filter, field:value"></div>{}</form>',

@@ -52,7 +52,12 @@ def _bundle(_stamp: float) -> dict[str, Any]:
     dist = settings.BASE_DIR / "static" / "dist"
     entry = json.loads((dist / ".vite" / "manifest.json").read_text())["main.ts"]
     sprite = json.loads((dist / "icons.json").read_text())
-    return {"script": entry["file"], "styles": entry.get("css", []), "icons": sprite["file"], "names": frozenset(sprite["names"])}
+    return {
+        "script": entry["file"],
+        "styles": entry.get("css", []),
+        "icons": sprite["file"],
+        "names": frozenset(sprite["names"]),
+    }
 
 
 def bundle() -> dict[str, Any]:
@@ -74,7 +79,9 @@ def asset(name: str) -> str:
 @register.simple_tag
 def stylesheets() -> SafeString:
     """The links to the built stylesheets."""
-    return format_html_join("", '<link rel="stylesheet" href="{}{}">', ((settings.STATIC_URL, name) for name in bundle()["styles"]))
+    return format_html_join(
+        "", '<link rel="stylesheet" href="{}{}">', ((settings.STATIC_URL, name) for name in bundle()["styles"])
+    )
 
 
 @register.simple_tag
@@ -82,7 +89,9 @@ def icon(name: str, extra: str = "") -> SafeString:
     """`{% icon "play" "s" %}`: a lucide icon; sizes s, none, l; `spin` turns it."""
     names = bundle()["names"]
     if settings.DEVELOPMENT and names is not None and name not in names:
-        log.warning("icon %r is not in the sprite: no lucide icon is called so, or npm run build in static/src is due", name)
+        log.warning(
+            "icon %r is not in the sprite: no lucide icon is called so, or npm run build in static/src is due", name
+        )
     classes = f"icon {extra}".strip()
     return format_html('<svg class="{}" aria-hidden="true"><use href="{}#i-{}"/></svg>', classes, asset("icons"), name)
 
@@ -91,13 +100,17 @@ def icon(name: str, extra: str = "") -> SafeString:
 def tile(kind: str, size: str = "") -> SafeString:
     """The tinted icon of a kind of thing; sizes none, l, xl."""
     name, ink = KINDS.get(kind, ("box", ""))
-    return format_html('<span class="tile{}{}">{}</span>', f" k-{ink}" if ink else "", f" {size}" if size else "", icon(name))
+    return format_html(
+        '<span class="tile{}{}">{}</span>', f" k-{ink}" if ink else "", f" {size}" if size else "", icon(name)
+    )
 
 
 @register.simple_tag
 def badge(text: str, tone: str = "", name: str = "") -> SafeString:
     """`{% badge "2 alerts" "bad" "octagon-alert" %}`: tones ok, warn, bad, wait, info, line."""
-    return format_html('<span class="badge{}">{}{}</span>', f" {tone}" if tone else "", icon(name) if name else "", text)
+    return format_html(
+        '<span class="badge{}">{}{}</span>', f" {tone}" if tone else "", icon(name) if name else "", text
+    )
 
 
 @register.simple_tag
@@ -116,9 +129,16 @@ def _state(state: str) -> tuple[str, str, str]:
 def status(state: str, text: str | bool = True) -> SafeString:
     """The state of a run, job run or endpoint: icon and word. `text` replaces the word; False leaves the icon alone."""
     name, tone, word = _state(state)
-    mark = format_html('<span class="{}" title="{}">{}</span>', tone, word, icon(name, "s spin" if name == SPINNING else "s"))
+    mark = format_html(
+        '<span class="{}" title="{}">{}</span>', tone, word, icon(name, "s spin" if name == SPINNING else "s")
+    )
     shown = word if text is True else text
-    return format_html('<span class="row tight">{}<span{}>{}</span></span>', mark, "" if text else mark_safe(' class="vh"'), shown or word)
+    return format_html(
+        '<span class="row tight">{}<span{}>{}</span></span>',
+        mark,
+        "" if text else mark_safe(' class="vh"'),
+        shown or word,
+    )
 
 
 @register.simple_tag
@@ -126,7 +146,10 @@ def state_badge(state: str) -> SafeString:
     """The same state as a badge, for the head of a page."""
     name, tone, word = _state(state)
     return format_html(
-        '<span class="badge{}">{}{}</span>', f" {BADGE_TONES[tone]}" if BADGE_TONES[tone] else "", icon(name, "spin" if name == SPINNING else ""), word
+        '<span class="badge{}">{}{}</span>',
+        f" {BADGE_TONES[tone]}" if BADGE_TONES[tone] else "",
+        icon(name, "spin" if name == SPINNING else ""),
+        word,
     )
 
 
@@ -171,7 +194,14 @@ def avatar(who: Any, size: str = "", kind: str = "") -> SafeString:
     extra = f" {size}" if size else ""
     if kind in ("service", "group"):
         word, ink, name = ("service principal", "repo", "bot") if kind == "service" else ("group", "job", "users")
-        return format_html('<span class="ava sq{}" title="{} ({})" style="--h:var(--kind-{})">{}</span>', extra, shown["full"], word, ink, icon(name))
+        return format_html(
+            '<span class="ava sq{}" title="{} ({})" style="--h:var(--kind-{})">{}</span>',
+            extra,
+            shown["full"],
+            word,
+            ink,
+            icon(name),
+        )
     return format_html(
         '<span class="ava{}" title="{}" style="--h:var(--kind-{})" role="img" aria-label="{}">{}</span>',
         extra, shown["full"], shown["ink"], shown["full"], shown["initials"],
@@ -184,7 +214,12 @@ def who(account: Any, kind: str = "") -> SafeString:
     if not account:
         return mark_safe('<span class="subtle">nobody</span>')
     shown = person(account)
-    return format_html('<span class="row tight">{}<span title="{}">{}</span></span>', avatar(account, kind=kind), shown["label"], shown["short"])
+    return format_html(
+        '<span class="row tight">{}<span title="{}">{}</span></span>',
+        avatar(account, kind=kind),
+        shown["label"],
+        shown["short"],
+    )
 
 
 @register.simple_tag
@@ -198,12 +233,31 @@ def chip(kind: str, label: str, href: str = "", mono: bool = False, strong: bool
 
 def attributes(pairs: dict[str, Any]) -> SafeString:
     """HTML attributes from keyword arguments: `hx_post=url` is `hx-post`, True is the bare name, None and False are left out."""
-    kept = [(name.replace("_", "-").strip("-"), value) for name, value in pairs.items() if value is not None and value is not False]
-    return format_html_join("", "{}", ((format_html(" {}", name) if value is True else format_html(' {}="{}"', name, value),) for name, value in kept))
+    kept = [
+        (name.replace("_", "-").strip("-"), value)
+        for name, value in pairs.items()
+        if value is not None and value is not False
+    ]
+    return format_html_join(
+        "",
+        "{}",
+        (
+            (format_html(" {}", name) if value is True else format_html(' {}="{}"', name, value),)
+            for name, value in kept
+        ),
+    )
 
 
 @register.simple_tag
-def btn(label: str, icon_name: str = "", cls: str = "", href: str = "", caret: bool = False, type: str = "button", **extra: Any) -> SafeString:
+def btn(
+    label: str,
+    icon_name: str = "",
+    cls: str = "",
+    href: str = "",
+    caret: bool = False,
+    type: str = "button",
+    **extra: Any,
+) -> SafeString:
     """`{% btn "New job" "plus" "primary" href=url %}`: cls primary, danger, danger solid, ghost, sm; other arguments become attributes."""
     inner = format_html(
         "{}{}{}",
@@ -218,7 +272,9 @@ def btn(label: str, icon_name: str = "", cls: str = "", href: str = "", caret: b
 
 
 @register.simple_tag
-def ibtn(icon_name: str, label: str, cls: str = "ghost", href: str = "", type: str = "button", **extra: Any) -> SafeString:
+def ibtn(
+    icon_name: str, label: str, cls: str = "ghost", href: str = "", type: str = "button", **extra: Any
+) -> SafeString:
     """A button of an icon alone: `label` is read out and shown on hover."""
     extra = {"aria_label": label, "title": label, **extra}
     classes = f"btn sq {cls}".strip()
@@ -245,7 +301,12 @@ def ago(moment: datetime.datetime | None, empty: str = "never") -> SafeString:
     if moment is None:
         return format_html('<span class="subtle">{}</span>', empty)
     utc = moment.astimezone(datetime.UTC)
-    return format_html('<time datetime="{}" title="{}">{}</time>', utc.isoformat(), f"{utc:%Y-%m-%d %H:%M:%S} UTC", relative(utc, now()))
+    return format_html(
+        '<time datetime="{}" title="{}">{}</time>',
+        utc.isoformat(),
+        f"{utc:%Y-%m-%d %H:%M:%S} UTC",
+        relative(utc, now()),
+    )
 
 
 @register.simple_tag
@@ -254,4 +315,9 @@ def instant(moment: datetime.datetime | None, empty: str = "") -> SafeString:
     if moment is None:
         return format_html('<span class="subtle">{}</span>', empty)
     utc = moment.astimezone(datetime.UTC)
-    return format_html('<time datetime="{}" title="{}">{}</time>', utc.isoformat(), f"{utc:%Y-%m-%d %H:%M:%S.%f} UTC", f"{utc.day} {utc:%b %H:%M:%S}")
+    return format_html(
+        '<time datetime="{}" title="{}">{}</time>',
+        utc.isoformat(),
+        f"{utc:%Y-%m-%d %H:%M:%S.%f} UTC",
+        f"{utc.day} {utc:%b %H:%M:%S}",
+    )
