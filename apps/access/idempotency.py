@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
-from datetime import timedelta
 
 from django.db import connection
 from django.http import HttpRequest, HttpResponse
 
 from apps.access.actor import Actor
 from apps.access.models import IdempotentAnswer
-from apps.foundation.clock import now
 from apps.foundation.errors import Conflict, Invalid
 
-KEPT = timedelta(days=2)
 BODY_MAX = 1_000_000
 
 
@@ -47,8 +44,3 @@ def answered_once(request: HttpRequest, actor: Actor, answer: Callable[[HttpRequ
     return HttpResponse(
         bytes(kept.body), status=kept.status, content_type=kept.content_type, headers={"Idempotent-Replay": "true"}
     )
-
-
-def forget_old_answers() -> int:
-    """Delete answers older than two days in the current workspace; how many."""
-    return IdempotentAnswer.objects.filter(created_at__lt=now() - KEPT).delete()[0]

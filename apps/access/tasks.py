@@ -65,3 +65,14 @@ def seal_audit() -> int:
     with connection.cursor() as cursor:
         cursor.execute("select coalesce(sum(access_seal_audit(id)), 0) from access_unsealed_workspaces() as id")
         return int(cursor.fetchone()[0])
+
+
+@upkeep_task()
+def forget_old() -> int:
+    """Delete old idempotent answers, failed sign-ins, used links and dead run keys; how many."""
+    with connection.cursor() as cursor:
+        cursor.execute("select access_forget_old()")
+        return int(cursor.fetchone()[0])
+
+
+UPKEEP = {"access.seal_audit": 10, "access.forget_old": 3600}

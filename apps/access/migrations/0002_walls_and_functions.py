@@ -6,6 +6,7 @@ from django.db import migrations
 
 from apps.access.rls import EnableWall
 
+# In a list, so that Django does not take the functions apart at their semicolons.
 FUNCTIONS = (Path(__file__).parents[1] / "sql" / "functions.sql").read_text()
 
 
@@ -25,5 +26,5 @@ class Migration(migrations.Migration):
             "Token",
             "UserGrant",
         ),
-        migrations.RunSQL(FUNCTIONS, reverse_sql=migrations.RunSQL.noop),
+        migrations.RunSQL([FUNCTIONS], reverse_sql=migrations.RunSQL.noop),
     ]

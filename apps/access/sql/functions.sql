@@ -89,3 +89,23 @@ create or replace function access_unsealed_workspaces() returns setof uuid
 language sql stable security definer set search_path = public, pg_temp as $$
   select distinct workspace_id from access_auditentry where position is null
 $$;
+
+-- Delete what is of no use any more, in all workspaces; how many rows.
+create or replace function access_forget_old() returns int
+language plpgsql security definer set search_path = public, pg_temp as $$
+declare
+  gone int := 0;
+  part int;
+begin
+  delete from access_idempotentanswer where created_at < now() - interval '2 days';
+  get diagnostics part = row_count; gone := gone + part;
+  delete from access_loginfailure where at < now() - interval '1 day';
+  get diagnostics part = row_count; gone := gone + part;
+  delete from access_signinlink where expires_at < now() - interval '1 day';
+  get diagnostics part = row_count; gone := gone + part;
+  delete from access_token where kind = 'run' and expires_at < now() - interval '7 days';
+  get diagnostics part = row_count; gone := gone + part;
+  delete from access_session where expire_date < now();
+  get diagnostics part = row_count; gone := gone + part;
+  return gone;
+end $$;
