@@ -28,6 +28,7 @@ INSTALLED_APPS = [
     "drf_spectacular",
     "apps.foundation",
     "apps.access",
+    "apps.sandbox",
     "apps.lineage",
     "apps.home",
 ]
@@ -90,6 +91,9 @@ CSRF_FAILURE_VIEW = "apps.foundation.http.csrf_failure"
 BOATHOUSE_HOME = env.home
 BOATHOUSE_STORAGE = env.storage
 BOATHOUSE_URL = env.url
+BOATHOUSE_RUNTIME = env.place.runtime
+BOATHOUSE_GUEST_SOCKET = env.place.guest_socket
+BOATHOUSE_SANDBOX_SOCKET = env.place.sandbox_socket
 REDIS_URL = env.redis_url
 CACHES = {"default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": env.redis_url}}
 

@@ -19,6 +19,13 @@ class SandboxUnavailable(Exception):
     """The sandbox daemon does not answer; guests that run go on, so trying again later is right."""
 
 
+def sandbox() -> SandboxClient:
+    """The client of this installation's daemon."""
+    from django.conf import settings
+
+    return SandboxClient(settings.BOATHOUSE_SANDBOX_SOCKET)
+
+
 @dataclass(frozen=True)
 class SandboxClient:
     """A synchronous client of the daemon that listens on `socket_path`; cheap to make, safe in threads."""

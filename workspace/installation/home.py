@@ -57,6 +57,11 @@ class Home:
         return self.runtime / "guest.sock"
 
     @property
+    def sandbox_socket(self) -> Path:
+        """Where sandboxd listens."""
+        return self.runtime / "sandbox.sock"
+
+    @property
     def redis_socket(self) -> Path:
         return self.runtime / "redis" / "redis.sock"
 
