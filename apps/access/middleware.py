@@ -114,7 +114,7 @@ def _workspace_name(request: HttpRequest) -> str:
 
 
 def _check_csrf(request: HttpRequest) -> None:
-    check = CsrfViewMiddleware(lambda _: HttpResponse())
+    check: Any = CsrfViewMiddleware(lambda _: HttpResponse())
     check.process_request(request)
     if check.process_view(request, lambda: None, (), {}) is not None:
         raise Forbidden("A session may write only from our own pages: send the CSRF token.", code="csrf")

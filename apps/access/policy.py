@@ -6,7 +6,7 @@ Not discoverable answers as absent (NotFound); discoverable but too low answers 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from django.core.exceptions import FieldDoesNotExist
 from django.db import connection, models
@@ -41,7 +41,7 @@ def resource_lookup(model: type[models.Model]) -> str:
         return ""
     steps = getattr(model, "resource_path", "")
     for step in steps.split(".") if steps else []:
-        model = model._meta.get_field(step).related_model
+        model = cast(type[models.Model], model._meta.get_field(step).related_model)
     container = [*steps.split(".")] if steps else []
     if model is not Resource:
         try:
@@ -187,7 +187,7 @@ def _holds_everything(actor: Actor, at_least: Level) -> bool:
         return cursor.fetchone()[0] >= at_least
 
 
-def _groups(user: User | None) -> models.QuerySet[GroupMember]:
+def _groups(user: User | None) -> models.QuerySet[Any, Any]:
     return GroupMember.objects.filter(user=user).values("group_id")
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from django.db import connection, models, transaction
 
@@ -84,7 +84,7 @@ class WorkspaceModel(models.Model):
         "access.Workspace", on_delete=models.CASCADE, related_name="+", editable=False, db_index=False
     )
 
-    objects = ScopedManager()
+    objects: ClassVar[Any] = ScopedManager()
 
     class Meta:
         abstract = True
@@ -97,7 +97,7 @@ class WorkspaceModel(models.Model):
         if self.workspace_id != workspace_id:
             raise Stranger(f"{type(self).__name__} of another workspace")
         for field in self._meta.concrete_fields:
-            if field.is_relation and field.is_cached(self):
+            if isinstance(field, models.ForeignKey) and field.is_cached(self):
                 other = field.get_cached_value(self)
                 if isinstance(other, WorkspaceModel) and other.workspace_id != workspace_id:
                     raise Stranger(f"{type(self).__name__}.{field.name} points into another workspace")

@@ -106,4 +106,9 @@ def _decode(value: Any) -> Any:
     if not isinstance(value, dict):
         return value
     kind, text = next(iter(value.items()))
-    return {"t": datetime.datetime.fromisoformat, "u": uuid.UUID, "d": decimal.Decimal}[kind](text)
+    readers: dict[str, Callable[[str], Any]] = {
+        "t": datetime.datetime.fromisoformat,
+        "u": uuid.UUID,
+        "d": decimal.Decimal,
+    }
+    return readers[kind](text)

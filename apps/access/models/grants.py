@@ -32,7 +32,7 @@ class UserGrant(GrantFields, UserObjectPermissionBase):
         Resource, on_delete=models.CASCADE, related_name="user_grants", db_column="resource_id"
     )
 
-    objects = ScopedManager()
+    objects: ClassVar[Any] = ScopedManager()
 
     class Meta:
         constraints: ClassVar[list[Any]] = [
@@ -50,7 +50,7 @@ class GroupGrant(GrantFields, GroupObjectPermissionBase):
         Resource, on_delete=models.CASCADE, related_name="group_grants", db_column="resource_id"
     )
 
-    objects = ScopedManager()
+    objects: ClassVar[Any] = ScopedManager()
 
     class Meta:
         constraints: ClassVar[list[Any]] = [

@@ -42,11 +42,11 @@ class Resource(WorkspaceModel):
     deleted_at = models.DateTimeField(null=True, blank=True)
     deleted_with = models.ForeignKey("self", null=True, on_delete=models.SET_NULL, related_name="+")
 
-    objects = ScopedManager.from_queryset(ResourceQuerySet)()
+    objects: ClassVar[Any] = ScopedManager.from_queryset(ResourceQuerySet)()
 
     class Meta:
         default_permissions: ClassVar[tuple[str, ...]] = ()
-        permissions: ClassVar[list[tuple[str, str]]] = [
+        permissions: ClassVar[list[Any]] = [
             (word, f"May {word}") for word in ("discover", "view", "comment", "use", "edit", "manage")
         ]
         constraints: ClassVar[list[Any]] = [
