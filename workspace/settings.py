@@ -99,6 +99,7 @@ CACHES = {"default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", 
 
 CELERY_BROKER_URL = env.celery_broker_url
 CELERY_TIMEZONE = "UTC"
+CELERY_TASK_ROUTES = "apps.access.tasks.route"
 
 STATIC_URL = "/static/"
 STATICFILES_DIRS = [path for path in [BASE_DIR / "static" / "dist"] if path.exists()]

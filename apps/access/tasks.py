@@ -16,6 +16,7 @@ from apps.access.models import Workspace
 from apps.access.scope import workspace_scope
 
 logger = logging.getLogger(__name__)
+_queues: dict[str, str] = {}
 
 
 def workspace_task(queue: str = "control", **options: Any) -> Callable[[Callable[..., Any]], Any]:
@@ -25,7 +26,7 @@ def workspace_task(queue: str = "control", **options: Any) -> Callable[[Callable
     """
 
     def wrap(function: Callable[..., Any]) -> Any:
-        @shared_task(name=_name(function), queue=queue, **options)
+        @shared_task(name=_listed(function, queue), **options)
         @functools.wraps(function)
         def run(workspace_id: str, *arguments: Any) -> Any:
             workspace = Workspace.objects.filter(pk=workspace_id).first()
@@ -44,7 +45,7 @@ def upkeep_task(queue: str = "control", **options: Any) -> Callable[[Callable[..
     """A Celery task of the installation itself, outside every workspace: sweepers, sealing, shipping."""
 
     def wrap(function: Callable[..., Any]) -> Any:
-        return shared_task(name=_name(function), queue=queue, **options)(function)
+        return shared_task(name=_listed(function, queue), **options)(function)
 
     return wrap
 
@@ -55,8 +56,15 @@ def after_commit(task: Any, *arguments: Any) -> None:
     transaction.on_commit(lambda: task.delay(*plain))
 
 
-def _name(function: Callable[..., Any]) -> str:
-    return f"{function.__module__.split('.')[1]}.{function.__name__}"
+def route(name: str, *_: Any, **__: Any) -> dict[str, str] | None:
+    """Celery's router: the queue that a task named when it was made."""
+    return {"queue": _queues[name]} if name in _queues else None
+
+
+def _listed(function: Callable[..., Any], queue: str) -> str:
+    name = f"{function.__module__.split('.')[1]}.{function.__name__}"
+    _queues[name] = queue
+    return name
 
 
 @upkeep_task()
