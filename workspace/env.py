@@ -116,7 +116,9 @@ class Env:
     egress_allow = Variable("BOATHOUSE_EGRESS_ALLOW", _destinations, (), "Comma list of host:port that git, webhooks and imports may reach although the address rules refuse it.", "empty")
     email_url = Variable("BOATHOUSE_EMAIL_URL", _url("smtp", "smtps", "file"), lambda env: f"file://{env.home / 'mail'}", "Where mail goes: smtp://user:pw@host:port.", "a folder of files in the home")
     extra_hosts = Variable("BOATHOUSE_ALLOWED_HOSTS", _names, (), "Comma list of host names that this installation answers to, beside its own and the loopback addresses.", "empty")
+    trusted_proxies = Variable("BOATHOUSE_TRUSTED_PROXIES", str, "", "Comma list of addresses of proxies in front whose X-Forwarded-For and -Proto are believed.", "none")
     development = Variable("BOATHOUSE_DEVELOPMENT", _switch, False, "For working on Boathouse itself: /ui/, templates read anew. Never on a machine that others reach.", "0")
+    notify_socket = Variable("NOTIFY_SOCKET", str, "", "Where a process says that it is ready, as systemd defines it; set by our supervisor for its children.", "none")
     # fmt: on
 
     @property

@@ -21,28 +21,21 @@ from workspace.installation.programs import postgres_programs
 SUPERUSER = "postgres"
 OWNER = "boathouse_owner"
 APP = "boathouse_app"
-STEWARD = "boathouse_steward"
 DATABASE = "boathouse"
 
-# The owner may act as the steward so that migrations can hand definer functions over to it; app may not.
 _ROLES = f"""
 create role {OWNER} login nosuperuser nobypassrls nocreaterole nocreatedb;
 create role {APP} login nosuperuser nobypassrls nocreaterole nocreatedb;
-create role {STEWARD} nologin nosuperuser bypassrls;
-grant {STEWARD} to {OWNER};
 """
 
 _PRIVILEGES = f"""
 revoke all on schema public from public;
 alter schema public owner to {OWNER};
 grant usage on schema public to {APP};
-grant usage, create on schema public to {STEWARD};
 alter default privileges for role {OWNER} grant execute on functions to {APP};
 alter default privileges for role {OWNER} in schema public grant select, insert, update, delete on tables to {APP};
 alter default privileges for role {OWNER} in schema public grant usage, select on sequences to {APP};
 alter default privileges for role {OWNER} revoke execute on functions from public;
-alter default privileges for role {OWNER} in schema public grant select, insert, update, delete on tables to {STEWARD};
-alter default privileges for role {OWNER} in schema public grant usage, select on sequences to {STEWARD};
 """
 
 _SERVER_SETTINGS = {

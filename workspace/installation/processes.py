@@ -83,14 +83,14 @@ class Identity:
     started: str
 
     @classmethod
-    def of(cls, pid: int) -> Identity | None:
-        """The identity of a running process, None when there is none (a zombie is none)."""
+    def of(cls, pid: int, *, or_dead: bool = False) -> Identity | None:
+        """The identity of a running process, None when there is none (a dead one not reaped yet is none)."""
         try:
             text = Path(f"/proc/{pid}/stat").read_text()
         except (FileNotFoundError, ProcessLookupError):
             return None
         state, *rest = text.rpartition(")")[2].split()
-        if state in "ZX":
+        if state in "ZX" and not or_dead:
             return None
         boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
         return cls(pid, f"{boot}/{rest[18]}")
@@ -126,3 +126,28 @@ class Identity:
                 return False
             time.sleep(0.05)
         return True
+
+
+@dataclass
+class Child:
+    """A child that we started and must reap."""
+
+    process: subprocess.Popen[bytes]
+    identity: Identity
+    stop_signal: signal.Signals
+
+    @classmethod
+    def launch(cls, command: Command, log: Path) -> Child:
+        """Start it. Until it is reaped its number cannot be another's, so the identity is surely its own."""
+        process = launch(command, log)
+        identity = Identity.of(process.pid, or_dead=True)
+        assert identity is not None
+        return cls(process, identity, command.stop_signal)
+
+    @property
+    def pid(self) -> int:
+        return self.process.pid
+
+    def exit_code(self) -> int | None:
+        """How it ended, negative for a signal; None while it runs."""
+        return self.process.poll()
