@@ -39,8 +39,8 @@ def _start(module: str, held: Held, watched: int) -> int:
     ).pid
 
 
-def watch_until_stopped(supervisor: int, held: Held) -> None:
-    """Wait for the supervisor to end; start it again unless it was told to stop."""
+def watch_until_stopped(supervisor: int, held: Held) -> bool:
+    """Wait for the supervisor to end; start it again unless it was told to stop. False when it never gets anywhere."""
     failures = 0
     while True:
         began = time.monotonic()
@@ -52,9 +52,13 @@ def watch_until_stopped(supervisor: int, held: Held) -> None:
             select.select([handle], [], [])
             os.close(handle)
         _reap()
-        if records.read(env.place).state == "stopped":
-            return
+        record = records.read(env.place)
+        if record.state == "stopped":
+            return True
         failures = 0 if time.monotonic() - began > 60 else failures + 1
+        if failures >= 3 and not record.processes:
+            logger.error("the supervisor cannot start; giving up")
+            return False
         delay = min(30, 2**failures - 2)
         logger.error("the supervisor (%s) ended unexpectedly; starting it again in %s s", supervisor, delay)
         time.sleep(delay)
@@ -93,8 +97,7 @@ def main(argv: list[str]) -> int:
         records.write(env.place, records.InstallationRecord(state="starting", url=env.url))
         supervisor = start_supervisor(held)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-    watch_until_stopped(supervisor, held)
-    return 0
+    return 0 if watch_until_stopped(supervisor, held) else 1
 
 
 if __name__ == "__main__":

@@ -40,7 +40,7 @@ ENGINES, MIGRATION, GUESTS, WORK, DOORS = range(5)
 
 def parts_of(env: Env, held: Held) -> list[Part]:
     """Every part of this installation. What the environment points elsewhere is not among them."""
-    return [*_engines(env), _migration(env), _sandbox(env), *_workers(env), *_web(env, held)]
+    return [*_engines(env), _migration(env), *_sandbox(env), *_workers(env), *_web(env, held)]
 
 
 def _engines(env: Env) -> list[Part]:
@@ -63,8 +63,10 @@ def _migration(env: Env) -> Part:
     return Part("migrate", MIGRATION, command, runs_once=True, start_seconds=600)
 
 
-def _sandbox(env: Env) -> Part:
-    return Part("sandboxd", GUESTS, lambda: _python(env, "apps.sandbox.daemon"), stop_seconds=20)
+def _sandbox(env: Env) -> list[Part]:
+    if not (CHECKOUT / "apps" / "sandbox" / "daemon.py").exists():
+        return []
+    return [Part("sandboxd", GUESTS, lambda: _python(env, "apps.sandbox.daemon"), stop_seconds=20)]
 
 
 def _workers(env: Env) -> list[Part]:
