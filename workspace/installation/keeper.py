@@ -13,7 +13,7 @@ import time
 from workspace.env import CHECKOUT, env
 from workspace.installation import records
 from workspace.installation.home import InstallationError
-from workspace.installation.leftovers import end_leftovers
+from workspace.installation.leftovers import end_guests, end_leftovers
 from workspace.installation.listeners import Held
 
 logger = logging.getLogger("keeper")
@@ -94,6 +94,7 @@ def main(argv: list[str]) -> int:
     records.write_keeper(env.place)
     if not supervisor:
         end_leftovers(env.place)
+        end_guests(env.place)
         records.write(env.place, records.InstallationRecord(state="starting", url=env.url))
         supervisor = start_supervisor(held)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))

@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from workspace.env import CHECKOUT, Env
 from workspace.installation import external, logs, records, status
 from workspace.installation.home import Home, InstallationError
-from workspace.installation.leftovers import end_leftovers
+from workspace.installation.leftovers import end_guests, end_leftovers
 from workspace.installation.records import InstallationRecord, ProcessRecord
 
 _PATIENCE_SECONDS = 180
@@ -124,7 +124,8 @@ def _end(home: Home) -> bool:
         keeper = records.read_keeper(home)
         if keeper is not None and not keeper.wait(1):
             keeper.end(patience_seconds=2)
-    ran |= bool(end_leftovers(home))
+    left = end_leftovers(home)
+    ran = ran or bool(left) or bool(end_guests(home))
     records.write(home, InstallationRecord())
     if home.runtime.exists() and home.runtime.stat().st_uid == os.geteuid():
         shutil.rmtree(home.runtime)

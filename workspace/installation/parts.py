@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import signal
+import socket
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from workspace.env import CHECKOUT, Env
@@ -40,7 +42,7 @@ ENGINES, MIGRATION, GUESTS, WORK, DOORS = range(5)
 
 def parts_of(env: Env, held: Held) -> list[Part]:
     """Every part of this installation. What the environment points elsewhere is not among them."""
-    return [*_engines(env), _migration(env), *_sandbox(env), *_workers(env), *_web(env, held)]
+    return [*_engines(env), _migration(env), _sandbox(env), *_workers(env), *_web(env, held)]
 
 
 def _engines(env: Env) -> list[Part]:
@@ -63,10 +65,16 @@ def _migration(env: Env) -> Part:
     return Part("migrate", MIGRATION, command, runs_once=True, start_seconds=600)
 
 
-def _sandbox(env: Env) -> list[Part]:
-    if not (CHECKOUT / "apps" / "sandbox" / "daemon.py").exists():
-        return []
-    return [Part("sandboxd", GUESTS, lambda: _python(env, "apps.sandbox.daemon"), stop_seconds=20)]
+def _sandbox(env: Env) -> Part:
+    socket_path = env.place.sandbox_socket
+    allowed = [] if isinstance(env.storage, str) else [f"--allow={env.storage}"]
+
+    def command() -> Command:
+        arguments = [f"--home={env.home}", f"--socket={socket_path}", *allowed]
+        # A polite end stops the guests; when the supervisor dies they shall go on and be found by the next daemon.
+        return replace(_python(env, "apps.sandbox.daemon", *arguments), death_signal=signal.SIGKILL)
+
+    return Part("sandboxd", GUESTS, command, lambda: _accepts(socket_path), stop_seconds=20)
 
 
 def _workers(env: Env) -> list[Part]:
@@ -108,3 +116,13 @@ def _python(env: Env, module: str, *arguments: str, fds: tuple[int, ...] = (), o
     if not owner:
         environment.pop("DATABASE_OWNER_URL", None)
     return Command([sys.executable, "-m", module, *arguments], CHECKOUT, environment, inherited_fds=fds)
+
+
+def _accepts(path: Path) -> bool:
+    try:
+        with socket.socket(socket.AF_UNIX) as channel:
+            channel.settimeout(2)
+            channel.connect(str(path))
+            return True
+    except OSError:
+        return False

@@ -20,22 +20,24 @@ _libc = ctypes.CDLL(None, use_errno=True)
 
 @dataclass(frozen=True)
 class Command:
-    """What to start: arguments, folder, account, and the signal that asks it to end."""
+    """What to start: arguments, folder, account, the signal that asks it to end, and the one it gets when we die."""
 
     argv: Sequence[str]
     cwd: Path
     environment: Mapping[str, str]
     account: Account | None = None
     stop_signal: signal.Signals = signal.SIGTERM
+    death_signal: signal.Signals | None = None  # the stop signal, unless it must be another
     inherited_fds: Sequence[int] = field(default=())
 
 
 def launch(command: Command, log: Path) -> subprocess.Popen[bytes]:
-    """Start a child in its own session, its output appended to the log; it is told to stop when we die."""
+    """Start a child in its own session, its output appended to the log; it is told when we die."""
     parent = os.getpid()
+    death_signal = command.death_signal or command.stop_signal
 
     def in_child() -> None:
-        _libc.prctl(_PR_SET_PDEATHSIG, int(command.stop_signal))
+        _libc.prctl(_PR_SET_PDEATHSIG, int(death_signal))
         if os.getppid() != parent:
             os._exit(1)
 
