@@ -76,21 +76,11 @@ def _install():
         with tempfile.NamedTemporaryFile("w", suffix=".txt") as requirement:
             requirement.write(_entry("uv"))
             requirement.flush()
-            run(
-                [
-                    python,
-                    "-m",
-                    "pip",
-                    "install",
-                    "-q",
-                    "--disable-pip-version-check",
-                    "--require-hashes",
-                    "-r",
-                    requirement.name,
-                ]
-            )
+            options = ["-q", "--disable-pip-version-check", "--require-hashes", "-r", requirement.name]
+            run([python, "-m", "pip", "install", *options])
     say("installing what requirements.lock names")
-    run([uv, "pip", "sync", "-q", "--require-hashes", "--python", python, LOCK])
+    # Installed, not synchronised: what a developer has added to the environment stays.
+    run([uv, "pip", "install", "-q", "--require-hashes", "--python", python, "-r", LOCK])
     (ENVIRONMENT / "boathouse-lock").write_text(_wanted())
 
 

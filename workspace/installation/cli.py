@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 import time
 from collections.abc import Callable
@@ -47,8 +48,7 @@ def _up(given: argparse.Namespace) -> Answer:
     lines = [
         f"Boathouse is up at {record.url}  ({seconds} s)",
         f"  home      {env.home}",
-        f"  sign in   {record.url}/login",
-        "  the first time: ./manage.py workspace create NAME --admin EMAIL, then ./manage.py user link NAME EMAIL",
+        f"  sign in   {_rooms().set_up_hint()}",
     ]
     return 0, {"url": record.url, "home": str(env.home), "seconds": seconds}, "\n".join(lines)
 
@@ -110,19 +110,39 @@ def _demo(given: argparse.Namespace) -> Answer:
 
 def _people(name: str) -> Callable[[argparse.Namespace], Answer]:
     def run(given: argparse.Namespace) -> Answer:
-        import django
+        people = _rooms()
+        from apps.foundation.errors import BoathouseError
 
-        django.setup()
-        from workspace.commands import people
-
-        return getattr(people, name)(given)
+        try:
+            return getattr(people, name)(given)
+        except BoathouseError as error:
+            raise InstallationError(error.message) from None
 
     return run
+
+
+def _rooms() -> Any:
+    """The commands that use the rooms; Django is loaded for them alone."""
+    if not status.read(env).processes and not env.is_given("DATABASE_URL"):
+        raise InstallationError("nothing runs here; start it first: ./manage.py up")
+    set_up_django()
+    from workspace.commands import people
+
+    return people
+
+
+def set_up_django() -> None:
+    """Load the program's settings, as web does."""
+    import django
+
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "workspace.settings")
+    django.setup()
 
 
 def _django(argv: list[str]) -> int:
     from django.core.management import execute_from_command_line
 
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "workspace.settings")
     execute_from_command_line(["manage.py", *argv])
     return 0
 

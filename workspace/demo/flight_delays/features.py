@@ -11,7 +11,9 @@ TARGET = "arr_delay"
 
 def flight_features(flights: pd.DataFrame, weather: pd.DataFrame, planes: pd.DataFrame) -> pd.DataFrame:
     """One row per flight in the order given: CATEGORIES as text, NUMBERS as float64 (missing ones NaN), and TARGET where it is known."""
-    sky = weather[["origin", "time_hour", "temp", "wind_speed", "precip", "visib"]].drop_duplicates(["origin", "time_hour"])
+    sky = weather[["origin", "time_hour", "temp", "wind_speed", "precip", "visib"]].drop_duplicates(
+        ["origin", "time_hour"]
+    )
     fleet = planes[["tailnum", "year", "manufacturer", "seats"]].rename(columns={"year": "plane_year"})
     rows = flights.merge(sky, on=["origin", "time_hour"], how="left").merge(fleet, on="tailnum", how="left")
     for name in CATEGORIES:

@@ -14,7 +14,19 @@ from sklearn.ensemble import HistGradientBoostingRegressor
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OrdinalEncoder
 
-FLIGHT_COLUMNS = ["month", "day", "hour", "carrier", "origin", "dest", "tailnum", "distance", "dep_delay", "arr_delay", "time_hour"]
+FLIGHT_COLUMNS = [
+    "month",
+    "day",
+    "hour",
+    "carrier",
+    "origin",
+    "dest",
+    "tailnum",
+    "distance",
+    "dep_delay",
+    "arr_delay",
+    "time_hour",
+]
 
 
 def read(months: list[int]):
@@ -47,7 +59,10 @@ def main() -> None:
                 ("passthrough", NUMBERS),
             ),
             HistGradientBoostingRegressor(
-                learning_rate=wish.learning_rate, max_leaf_nodes=wish.max_leaf_nodes, max_iter=wish.max_iter, random_state=7
+                learning_rate=wish.learning_rate,
+                max_leaf_nodes=wish.max_leaf_nodes,
+                max_iter=wish.max_iter,
+                random_state=7,
             ),
         )
         inputs = train[CATEGORIES + NUMBERS]
