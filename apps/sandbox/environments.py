@@ -133,8 +133,7 @@ def _install(folder: Path, digest: str, lock: str, progress: Progress, until: fl
     draft = Path(tempfile.mkdtemp(prefix=f".draft-{digest}-", dir=folder))
     target = folder / digest
     try:
-        count = len(re.findall(r"^\S+==", lock, re.MULTILINE))
-        progress(f"Installing {count} packages into environment {digest[:12]}.")
+        progress(f"Installing packages into environment {digest[:12]}.")
         wanted = draft / "requirements.lock"
         wanted.write_text(lock)
         python = str(draft / "bin" / "python")
@@ -201,6 +200,9 @@ def _run(argv: Sequence[str], progress: Progress, until: float, *, accept_failur
         assert tool.stdout is not None
         try:
             for line in _lines(tool.stdout.fileno(), until):
+                # A path of this machine, of no use to who waits.
+                if line.startswith("Using Python "):
+                    continue
                 if line:
                     said.append(line)
                 progress(line)
