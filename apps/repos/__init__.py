@@ -1,0 +1,1 @@
+"""Git repositories hosted here: branches, tags, commits, trees, files and diffs, and the door for the git client."""
