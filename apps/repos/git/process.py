@@ -18,6 +18,8 @@ from apps.foundation.errors import Unavailable
 CPU_SECONDS = 600
 ADDRESS_SPACE_BYTES = 4 << 30  # git maps its packs; the windows below keep it far under this
 FILE_BYTES = 8 << 30
+PUSH_BYTES = 2 << 30
+FETCH_REQUEST_BYTES = 32 << 20
 OUTPUT_BYTES = 8 << 20
 SECONDS = 20.0
 
@@ -35,7 +37,7 @@ _CONFIG = {
     "gc.auto": "0",
     "gc.autoDetach": "false",
     "http.receivepack": "true",
-    "http.maxRequestBuffer": "32m",
+    "http.maxRequestBuffer": str(FETCH_REQUEST_BYTES),
     "i18n.logOutputEncoding": "UTF-8",
     "log.showSignature": "false",
     "pack.threads": "1",
@@ -79,7 +81,7 @@ def environment(repository: Path, **extra: str) -> dict[str, str]:
     config = {
         **_CONFIG,
         "safe.directory": str(repository),
-        "receive.maxInputSize": str(FILE_BYTES),
+        "receive.maxInputSize": str(PUSH_BYTES),
     }
     settings = {"GIT_CONFIG_COUNT": str(len(config))}
     for number, (key, value) in enumerate(config.items()):
