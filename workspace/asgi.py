@@ -15,7 +15,10 @@ Asgi = Callable[[dict[str, Any], Any, Any], Awaitable[None]]
 django_application = get_asgi_application()
 
 # Prefix -> "module:function". A function may hand on to Django by returning False before it has read or sent anything.
-FRONT: list[tuple[str, str]] = [("/static/", "workspace.static:serve")]
+FRONT: list[tuple[str, str]] = [
+    ("/static/", "workspace.static:serve"),
+    ("/git/", "apps.repos.http:app"),
+]
 
 
 def _load(place: str) -> Any:

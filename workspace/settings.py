@@ -30,6 +30,7 @@ INSTALLED_APPS = [
     "apps.access",
     "apps.sandbox",
     "apps.lineage",
+    "apps.repos",
     "apps.home",
 ]
 MIDDLEWARE = [

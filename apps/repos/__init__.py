@@ -1,1 +1,1 @@
-"""Git repositories hosted here: branches, tags, commits, trees, files and diffs, and the door for the git client."""
+"""Git repositories hosted here: repo, branch, tag, commit, tree, file, diff, push; and the door for the git client."""

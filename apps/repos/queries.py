@@ -1,0 +1,128 @@
+"""Reads of a repository for API and pages: lists in pages, files and differences, all from a ref that people type."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from django.core import signing
+from django.db import models
+
+from apps.access.actor import Actor
+from apps.access.policy import visible
+from apps.foundation.errors import Invalid
+from apps.foundation.paging import Page, parse_size
+from apps.repos import git
+from apps.repos.models import Push, Repo
+
+SALT = "boathouse.repos.page"
+CAP = 200
+
+
+@dataclass(frozen=True)
+class Branch:
+    """A branch, and how far it is from the default branch."""
+
+    name: str
+    commit: str
+    subject: str
+    author: str
+    at: Any
+    is_default: bool
+    ahead: int | None
+    behind: int | None
+
+
+@dataclass(frozen=True)
+class Change:
+    """A commit and what it changed against its first parent (or another commit)."""
+
+    base: str
+    head: git.Commit
+    diff: git.Diff
+
+
+def list_repos(actor: Actor) -> models.QuerySet[Repo]:
+    """The repositories that the actor may view."""
+    return visible(Repo, actor).select_related("resource", "resource__owner", "resource__workspace")
+
+
+def list_branches(repo: Repo, *, token: str | None = None, size: Any = None) -> Page[Branch]:
+    """Branches by name."""
+    refs = repo.git.refs()
+    names, next_token = _slice(sorted(refs), token, size)
+    base = refs.get(repo.default_branch)
+    found = []
+    for ref in repo.git.describe_refs(names):
+        ahead, behind = repo.git.ahead_behind(base, ref.commit) if base else (None, None)
+        found.append(Branch(ref.name, ref.commit, ref.subject, ref.author, ref.at, ref.name == repo.default_branch, ahead, behind))
+    return Page(found, next_token)
+
+
+def list_tags(repo: Repo, *, token: str | None = None, size: Any = None) -> Page[git.Ref]:
+    """Tags by name."""
+    names, next_token = _slice(sorted(repo.git.refs("tags")), token, size)
+    return Page(repo.git.describe_refs(names, "tags"), next_token)
+
+
+def list_commits(repo: Repo, *, ref: str = "", path: str = "", token: str | None = None, size: Any = None) -> Page[git.Commit]:
+    """Commits from a ref backwards. Later pages go on from the commit that the first one began at, whatever was pushed since."""
+    limit = parse_size(size, CAP)
+    sha, skip = _open(token, path) if token else (resolve(repo, ref), 0)
+    found = repo.git.history(sha, path=path, skip=skip, size=limit + 1)
+    if len(found) <= limit:
+        return Page(found, None)
+    return Page(found[:limit], signing.dumps({"s": sha, "n": skip + limit, "p": path}, salt=SALT))
+
+
+def resolve(repo: Repo, ref: str = "") -> str:
+    """The commit that a ref names; the default branch's without one."""
+    return repo.git.resolve(ref or f"refs/heads/{repo.default_branch}")
+
+
+def is_empty(repo: Repo) -> bool:
+    """Whether nothing was pushed yet."""
+    return not repo.git.refs()
+
+
+def get_change(repo: Repo, *, head: str, base: str = "", path: str = "", three_dot: bool = False) -> Change:
+    """What `head` changed: against `base`, against where both parted (`three_dot`), or against its first parent."""
+    commit = repo.git.commit(resolve(repo, head))
+    if base:
+        start = resolve(repo, base)
+        start = repo.git.merge_base(start, commit.sha) if three_dot else start
+    else:
+        start = commit.parents[0] if commit.parents else ""
+    return Change(start, commit, repo.git.diff(start, commit.sha, path=path))
+
+
+def list_pushes(repo: Repo) -> models.QuerySet[Push]:
+    """What was pushed, newest first."""
+    return Push.objects.filter(repo=repo).select_related("user")
+
+
+def _slice(names: list[str], token: str | None, size: Any) -> tuple[list[str], str | None]:
+    limit = parse_size(size, CAP)
+    after = _open_name(token) if token else ""
+    rest = [name for name in names if name > after]
+    if len(rest) <= limit:
+        return rest, None
+    return rest[:limit], signing.dumps({"a": rest[limit - 1]}, salt=SALT)
+
+
+def _open_name(token: str) -> str:
+    return str(_load(token).get("a", ""))
+
+
+def _open(token: str, path: str) -> tuple[str, int]:
+    content = _load(token)
+    if content.get("p") != path or "s" not in content:
+        raise Invalid(fields={"page_token": "Not a page token of this list; start again without one."})
+    return content["s"], content["n"]
+
+
+def _load(token: str) -> dict[str, Any]:
+    try:
+        return signing.loads(token, salt=SALT)
+    except signing.BadSignature:
+        raise Invalid(fields={"page_token": "Not a page token of this list; start again without one."}) from None
