@@ -25,7 +25,16 @@ from apps.access.middleware import token_of
 from apps.access.policy import fetch_path
 from apps.access.scope import workspace_scope
 from apps.access.tokens import resolve
-from apps.foundation.errors import BoathouseError, Forbidden, Invalid, NotFound, TooLarge, TooMany, Unauthenticated, Unavailable
+from apps.foundation.errors import (
+    BoathouseError,
+    Forbidden,
+    Invalid,
+    NotFound,
+    TooLarge,
+    TooMany,
+    Unauthenticated,
+    Unavailable,
+)
 from apps.repos import git, operations, pushes, refnames
 from apps.repos.models import Repo
 
@@ -35,7 +44,9 @@ SERVICES = {"git-upload-pack": Level.VIEW, "git-receive-pack": Level.EDIT}
 TRANSFERS = 12  # git processes at once in one web process; the next ones wait
 WAIT_SECONDS = 15
 IDLE_SECONDS = 120
-_ADDRESS = re.compile(r"/git/(?P<workspace>[^/]+)/(?P<path>.+)\.git/(?P<tail>info/refs|git-upload-pack|git-receive-pack)")
+_ADDRESS = re.compile(
+    r"/git/(?P<workspace>[^/]+)/(?P<path>.+)\.git/(?P<tail>info/refs|git-upload-pack|git-receive-pack)"
+)
 _VERSION = re.compile(rb"version=[012]")
 _transfers = asyncio.Semaphore(TRANSFERS)
 
@@ -98,7 +109,9 @@ async def _push(client: Client, admission: Admission, question: git.Question) ->
     if reasons:
         async for _ in body:  # the client listens only after it has said everything
             continue
-        await client.start(200, [(b"content-type", b"application/x-git-receive-pack-result"), (b"cache-control", b"no-cache")])
+        await client.start(
+            200, [(b"content-type", b"application/x-git-receive-pack-result"), (b"cache-control", b"no-cache")]
+        )
         await client.end(pushes.refusal(wish, reasons))
         return
     push_id = await _in_thread(_begin, admission, wish) if wish.commands else None
@@ -270,7 +283,9 @@ def _admit(raw: str, workspace: str, path: str, needs: Level) -> Admission:
         resource = getattr(error, "resource", None)
         if resource is not None:
             with workspace_scope(actor.workspace):
-                audit.record_refusal(actor, "git push" if needs == Level.EDIT else "git pull", resource, needs=needs.word)
+                audit.record_refusal(
+                    actor, "git push" if needs == Level.EDIT else "git pull", resource, needs=needs.word
+                )
         raise
 
 

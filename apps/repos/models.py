@@ -55,7 +55,9 @@ class Push(WorkspaceModel):
     class Meta:
         indexes: ClassVar[list[Any]] = [
             models.Index(fields=["repo", "-started_at", "-id"], name="repos_push_recent"),
-            models.Index(fields=["started_at"], name="repos_push_unsettled", condition=models.Q(settled_at__isnull=True)),
+            models.Index(
+                fields=["started_at"], name="repos_push_unsettled", condition=models.Q(settled_at__isnull=True)
+            ),
         ]
 
     def __str__(self) -> str:

@@ -24,7 +24,9 @@ UNSETTLED = timedelta(minutes=65)  # longer than any transfer may take
 
 
 @operation(needs=Level.EDIT, on="parent", open_to_makers=True)
-def create_repo(*, actor: Actor, parent: Resource, name: str, description: str = "", default_branch: str = "main") -> Repo:
+def create_repo(
+    *, actor: Actor, parent: Resource, name: str, description: str = "", default_branch: str = "main"
+) -> Repo:
     """Make an empty repository that git can push to."""
     refnames.require_ref_name(default_branch, "default_branch")
     resource = create_resource(actor, kind="repo", name=name, parent=parent, description=description)

@@ -72,7 +72,10 @@ def _command(line: bytes) -> Command:
 def refusal(wish: Wish, reasons: dict[str, str]) -> bytes:
     """The protocol's own answer to a push of which nothing is done, so that git prints the reason beside each ref."""
     lines = ["unpack ok\n"]
-    lines += [f"ng {command.ref} {reasons.get(command.ref, 'another ref of this push was refused')}\n" for command in wish.commands]
+    lines += [
+        f"ng {command.ref} {reasons.get(command.ref, 'another ref of this push was refused')}\n"
+        for command in wish.commands
+    ]
     report = b"".join(map(_packet, (line.encode() for line in lines))) + b"0000"
     if "side-band-64k" in wish.capabilities:
         chunks = (report[at : at + 60_000] for at in range(0, len(report), 60_000))

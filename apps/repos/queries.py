@@ -55,7 +55,11 @@ def list_branches(repo: Repo, *, token: str | None = None, size: Any = None) -> 
     found = []
     for ref in repo.git.describe_refs(names):
         ahead, behind = repo.git.ahead_behind(base, ref.commit) if base else (None, None)
-        found.append(Branch(ref.name, ref.commit, ref.subject, ref.author, ref.at, ref.name == repo.default_branch, ahead, behind))
+        found.append(
+            Branch(
+                ref.name, ref.commit, ref.subject, ref.author, ref.at, ref.name == repo.default_branch, ahead, behind
+            )
+        )
     return Page(found, next_token)
 
 
@@ -65,7 +69,9 @@ def list_tags(repo: Repo, *, token: str | None = None, size: Any = None) -> Page
     return Page(repo.git.describe_refs(names, "tags"), next_token)
 
 
-def list_commits(repo: Repo, *, ref: str = "", path: str = "", token: str | None = None, size: Any = None) -> Page[git.Commit]:
+def list_commits(
+    repo: Repo, *, ref: str = "", path: str = "", token: str | None = None, size: Any = None
+) -> Page[git.Commit]:
     """Commits from a ref backwards. Later pages go on from the commit that the first one began at, whatever was pushed since."""
     limit = parse_size(size, CAP)
     sha, skip = _open(token, path) if token else (resolve(repo, ref), 0)

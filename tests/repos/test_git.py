@@ -53,7 +53,13 @@ def story(copy):
 def test_names_lead_to_commits(bare, story):
     first, second, third = story
     assert bare.refs() == {"main": third, "other": first}
-    assert bare.resolve("main") == bare.resolve("refs/heads/main") == bare.resolve(third) == bare.resolve(third[:9]) == third
+    assert (
+        bare.resolve("main")
+        == bare.resolve("refs/heads/main")
+        == bare.resolve(third)
+        == bare.resolve(third[:9])
+        == third
+    )
     assert bare.resolve("v1") == second
     (tag,) = bare.describe_refs(["v1"], "tags")
     assert (tag.commit, tag.subject, tag.author) == (

@@ -59,4 +59,9 @@ def test_only_branches_and_tags_are_pushable(ref):
 @given(st.text(alphabet="ab/.-@{~^: \\*lock\n\tü", min_size=1, max_size=12))
 def test_whatever_we_take_git_takes(name):
     if refnames.is_ref_name(name):
-        assert subprocess.run(["git", "check-ref-format", f"refs/heads/{name}"], capture_output=True, check=False).returncode == 0
+        assert (
+            subprocess.run(
+                ["git", "check-ref-format", f"refs/heads/{name}"], capture_output=True, check=False
+            ).returncode
+            == 0
+        )

@@ -131,7 +131,9 @@ async def _read(process: asyncio.subprocess.Process, feeding: asyncio.Task[None]
         reading.cancel()
 
 
-async def _feed(process: asyncio.subprocess.Process, body: AsyncIterator[bytes], gone: Callable[[], Awaitable[None]]) -> None:
+async def _feed(
+    process: asyncio.subprocess.Process, body: AsyncIterator[bytes], gone: Callable[[], Awaitable[None]]
+) -> None:
     """Give git the body; then watch that the client stays."""
     async for piece in body:
         # git may answer before it has read everything; the rest is taken and dropped, or the client would never listen.

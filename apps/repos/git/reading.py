@@ -149,7 +149,9 @@ class Repository:
                 refnames.ZERO,
             )
         except GitFailed as error:
-            raise Conflict(f"A branch {branch} cannot be made: that name, or one below or above it, is taken.") from error
+            raise Conflict(
+                f"A branch {branch} cannot be made: that name, or one below or above it, is taken."
+            ) from error
 
     def delete_branch(self, branch: str, commit: str) -> None:
         """Remove a branch that still names this commit; Conflict when somebody moved it."""
@@ -294,7 +296,9 @@ class Repository:
             raise NotFound("That commit is not in this repository.") from error
         except OutputTooLarge as error:
             raise Invalid("These commit messages are too long to show; ask for fewer commits.") from error
-        return [_commit(words[at : at + _COMMIT_FIELDS]) for at in range(0, len(words) - _COMMIT_FIELDS + 1, _COMMIT_FIELDS)]
+        return [
+            _commit(words[at : at + _COMMIT_FIELDS]) for at in range(0, len(words) - _COMMIT_FIELDS + 1, _COMMIT_FIELDS)
+        ]
 
     # -- trees and files ----------------------------------------------------------------------------------
 
@@ -442,7 +446,9 @@ def _entry(line: bytes) -> Entry:
 
 
 def _commit(fields: list[bytes]) -> Commit:
-    sha, parents, name, email, authored, committer, committed, subject, body = (f.decode(errors="replace") for f in fields)
+    sha, parents, name, email, authored, committer, committed, subject, body = (
+        f.decode(errors="replace") for f in fields
+    )
     sha = re.sub(r"^\n", "", sha)
     return Commit(
         sha,
