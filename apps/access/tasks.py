@@ -51,9 +51,9 @@ def upkeep_task(queue: str = "control", **options: Any) -> Callable[[Callable[..
 
 
 def after_commit(task: Any, *arguments: Any) -> None:
-    """Queue a task once the transaction is there for others to see. Ids become text."""
+    """Queue a task once the transaction is there for others to see. Ids become text. A broker that is away is logged, no more."""
     plain = [str(item) if isinstance(item, uuid.UUID) else item for item in arguments]
-    transaction.on_commit(lambda: task.delay(*plain))
+    transaction.on_commit(lambda: task.delay(*plain), robust=True)  # what was committed stands; sweepers find the rest
 
 
 def route(name: str, *_: Any, **__: Any) -> dict[str, str] | None:
