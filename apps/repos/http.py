@@ -87,9 +87,10 @@ async def _serve(client: Client) -> None:
             await _push(client, admission, question)
         else:
             async with git.ask(admission.folder, question, client.body(git.FETCH_REQUEST_BYTES), client.gone) as answer:
-                await client.start(answer.status, answer.headers)
                 async for piece in answer.pieces():
+                    await client.begin(answer)
                     await client.write(piece)
+                await client.begin(answer)
                 await client.end()
     finally:
         _transfers.release()
@@ -118,13 +119,15 @@ async def _push(client: Client, admission: Admission, question: git.Question) ->
     last = b""
     try:
         async with git.ask(admission.folder, question, _chain(head, body), client.gone) as answer:
-            await client.start(answer.status, answer.headers)
             async for piece in answer.pieces():
-                await client.write(last)
+                if last:
+                    await client.begin(answer)
+                    await client.write(last)
                 last = piece
     finally:
         if push_id is not None:
             await asyncio.shield(_in_thread(_finish, admission, push_id))
+    await client.begin(answer)
     await client.end(last)
 
 
@@ -206,6 +209,11 @@ class Client:
         self.started = True
         safe = [*headers, (b"x-content-type-options", b"nosniff")]
         await self.send({"type": "http.response.start", "status": status, "headers": safe})
+
+    async def begin(self, answer: git.Answer) -> None:
+        """Send git's head, once, and only when there is something to follow: until then a failure can still have its status."""
+        if not self.started:
+            await self.start(answer.status, answer.headers)
 
     async def write(self, piece: bytes, more: bool = True) -> None:
         """Send a piece of the body; ClientGone when nobody takes it."""

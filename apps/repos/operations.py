@@ -44,8 +44,8 @@ def set_default_branch(*, actor: Actor, repo: Repo, branch: str) -> Repo:
         raise Conflict(f"There is no branch {branch}; push it first.")
     before, repo.default_branch = repo.default_branch, branch
     repo.save(update_fields=["default_branch"])
-    repo.git.set_default_branch(branch)
     audit.record(actor, "repos.set_default_branch", repo, before={"branch": before}, after={"branch": branch})
+    repo.git.set_default_branch(branch)
     return repo
 
 
@@ -53,8 +53,8 @@ def set_default_branch(*, actor: Actor, repo: Repo, branch: str) -> Repo:
 def create_branch(*, actor: Actor, repo: Repo, name: str, ref: str = "") -> git.Ref:
     """Make a branch where another branch, tag or commit stands."""
     commit = repo.git.resolve(ref or repo.default_branch)
-    repo.git.create_branch(name, commit)
     audit.record(actor, "repos.create_branch", repo, after={"branch": name, "commit": commit})
+    repo.git.create_branch(name, commit)
     return repo.git.describe_refs([name])[0]
 
 
@@ -63,8 +63,8 @@ def delete_branch(*, actor: Actor, repo: Repo, name: str, commit: str) -> None:
     """Delete a branch that still stands at `commit`; whoever moved it meanwhile loses nothing."""
     if name == repo.default_branch:
         raise Conflict(f"{name} is the default branch; choose another one first.")
-    repo.git.delete_branch(name, commit)
     audit.record(actor, "repos.delete_branch", repo, before={"branch": name, "commit": commit})
+    repo.git.delete_branch(name, commit)
 
 
 @operation(needs=Level.EDIT, on="repo")

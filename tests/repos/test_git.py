@@ -306,3 +306,16 @@ def test_time_and_output_are_limited(bare, story):
     with pytest.raises(Unavailable):
         process.run(bare.path, "cat-file", "--batch", given=b"", seconds=0.0)
     assert time.monotonic() - began < 5
+
+
+def test_tidying_removes_what_broken_pushes_left_and_nothing_younger(bare, story):
+    old, young = (bare.path / "objects" / f"tmp_objdir-incoming-{name}" for name in ("old", "young"))
+    lock = bare.path / "refs/heads/main.lock"
+    for path in (old, young):
+        path.mkdir()
+        (path / "pack").write_text("half")
+    lock.write_text("")
+    for path in (old, lock):
+        os.utime(path, (time.time() - 86_400,) * 2)
+    bare.tidy()
+    assert not old.exists() and young.exists() and not lock.exists() and bare.resolve("main") == story[2]

@@ -33,7 +33,7 @@ def test_create_and_read_through_the_api(world: World) -> None:
     ] == second
     assert world.api.get(f"{place}/file?path=train.py&ref={first}").json()["text"] == "print('trained')\n"
     raw = world.api.get(f"{place}/raw?path=logo.bin")
-    assert raw.getvalue() == b"\x00\x01\x02" and raw["Content-Disposition"].startswith("attachment")
+    assert b"".join(raw) == b"\x00\x01\x02" and raw["Content-Disposition"].startswith("attachment")
     page = world.api.get(f"{place}/commits?page_size=1").json()
     assert [c["sha"] for c in page["items"]] == [second]
     rest = world.api.get(f"{place}/commits?page_size=1&page_token={page['next_token']}").json()

@@ -39,7 +39,7 @@ class Question:
     pusher_name: str = ""
     pusher_address: str = ""
 
-    def environ(self, repository: Path) -> dict[str, str]:
+    def variables(self, repository: Path) -> dict[str, str]:
         """The CGI environment; the length is left out, so git reads to the end of what we let through."""
         return environment(
             repository,
@@ -94,7 +94,7 @@ async def ask(
     async with asyncio.timeout(TRANSFER_SECONDS):
         process = await asyncio.create_subprocess_exec(
             *arguments("http-backend"),
-            env=question.environ(repository),
+            env=question.variables(repository),
             cwd="/",
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,

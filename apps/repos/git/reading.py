@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
+import time
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -21,6 +22,7 @@ from .process import GitFailed, OutputTooLarge, run
 FILE_VIEW_BYTES = 2 << 20  # past this a page shows a download link instead of the text
 DIFF_BYTES = 4 << 20
 DIFF_FILES = 300
+LEFTOVER_SECONDS = 7200  # longer than any transfer may take
 _SNIFF_BYTES = 8000  # what git itself looks at to call a file binary
 _COMMIT_FORMAT = "%H%x00%P%x00%an%x00%ae%x00%aI%x00%cn%x00%cI%x00%s%x00%b"
 _COMMIT_FIELDS = 9
@@ -167,8 +169,16 @@ class Repository:
         run(self.path, "update-ref", f"refs/boathouse/keep/{sha}", sha)
 
     def tidy(self) -> None:
-        """Pack what pushes left and drop what nothing names after two weeks."""
-        run(self.path, "gc", "--quiet", "--auto", seconds=process.CPU_SECONDS)
+        """Pack what pushes left, drop what nothing names after two weeks, and clear what broken pushes left behind."""
+        for path in [
+            *(self.path / "objects").glob("tmp_objdir-*"),
+            *(self.path / "refs").rglob("*.lock"),
+            *self.path.glob("*.lock"),
+        ]:
+            with suppress(FileNotFoundError):
+                if path.stat().st_mtime < time.time() - LEFTOVER_SECONDS:
+                    shutil.rmtree(path) if path.is_dir() else path.unlink()
+        run(self.path, "-c", "gc.auto=2000", "gc", "--quiet", "--auto", seconds=process.CPU_SECONDS)
 
     # -- names --------------------------------------------------------------------------------------------
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from apps.access.levels import Level
-from tests.builders import Side
+from apps.foundation.ids import new_id
+from apps.repos.models import Repo
+from tests.builders import Side, a_folder
 from tests.isolation.kit import Example, Made
 from tests.repos.making import a_repo, fill
 
@@ -18,6 +20,14 @@ def repo(side: Side) -> Made:
     return {"thing": made, "commit": commit}
 
 
+def branch(made: Made) -> dict[str, str]:
+    """A branch made anew each time: what git does is not undone with the transaction."""
+    if isinstance(made["thing"], Repo):
+        made["thing"].git.create_branch(name := f"b-{new_id()}", made["commit"])
+        return {"name": name, "commit": made["commit"]}
+    return {"name": "dev", "commit": "0" * 40}
+
+
 def of(route: str, method: str, path: str, **more) -> Example:  # type: ignore[no-untyped-def]
     return Example(
         route, method, lambda made: V1 + path.format(id=getattr(made.get("thing"), "pk", "")), setup=repo, **more
@@ -26,7 +36,15 @@ def of(route: str, method: str, path: str, **more) -> Example:  # type: ignore[n
 
 EXAMPLES = [
     of("repo-list", "GET", "/repos", filtered=True),
-    of("repo-list", "POST", "/repos", body=lambda m: {"name": "new", "parent_path": "/Shared"}, ok=201),
+    Example(
+        "repo-list",
+        "POST",
+        lambda made: f"{V1}/repos",
+        needs=EDIT,
+        setup=lambda side: {"thing": a_folder(side.admin)},
+        body=lambda made: {"name": "new", "parent_id": str(made["thing"].pk)},
+        ok=201,
+    ),
     of("repo-detail", "GET", "/repos/{id}", needs=VIEW),
     of("repo-branches", "GET", "/repos/{id}/branches", needs=VIEW),
     of("repo-tags", "GET", "/repos/{id}/tags", needs=VIEW),
@@ -37,13 +55,20 @@ EXAMPLES = [
     of("repo-raw", "GET", "/repos/{id}/raw?path=logo.bin", needs=VIEW),
     of("repo-diff", "GET", "/repos/{id}/diff?head=main", needs=VIEW),
     of("repo-pushes", "GET", "/repos/{id}/pushes", needs=VIEW),
-    of("repo-create-branch", "POST", "/repos/{id}/create-branch", needs=EDIT, body=lambda m: {"name": "x"}, ok=201),
+    of(
+        "repo-create-branch",
+        "POST",
+        "/repos/{id}/create-branch",
+        needs=EDIT,
+        body=lambda m: {"name": f"b-{new_id()}"},
+        ok=201,
+    ),
     of(
         "repo-delete-branch",
         "POST",
         "/repos/{id}/delete-branch",
         needs=EDIT,
-        body=lambda m: {"name": "dev", "commit": m["commit"]},
+        body=branch,
         ok=204,
     ),
     of(
