@@ -13,9 +13,12 @@ class AccessConfig(AppConfig):
     def ready(self) -> None:
         from apps.access.kinds import register_kind
         from apps.access.rls import grant_app_role
+        from apps.foundation.pages import NavItem, register_navigation
 
         register_kind("workspace", model="access.Resource", containers=set(), icon="house")
         register_kind("folder", model="access.Resource", containers={"workspace", "folder"}, icon="folder", tile="repo")
+
+        register_navigation(NavItem("admin", "Admin", "shield", "admin:members", group=4.9))
 
         def grant(using: str, **_: Any) -> None:
             if using == "owner":

@@ -7,7 +7,7 @@ from typing import Any
 
 from django.db import IntegrityError, transaction
 
-from apps.access import audit, grants, resources, tokens, workspaces
+from apps.access import audit, grants, resources, signin, tokens, workspaces
 from apps.access.actor import Actor
 from apps.access.grants import Grantee
 from apps.access.levels import Level
@@ -73,6 +73,33 @@ def remove_member(*, actor: Actor, root: Resource, membership: Membership) -> No
     Resource.objects.filter(owner=user).update(owner=actor.user)
     Membership.objects.filter(pk=membership.pk).delete()
     audit.record(actor, "access.remove_member", root, before={"member": user.label})
+
+
+@operation(needs=Level.MANAGE, on="root")
+def make_invitation_link(*, actor: Actor, root: Resource, membership: Membership) -> str:
+    """The path of a one-time sign-in link for a member who never signed in; others would be acted for."""
+    person = membership.user
+    elsewhere = [workspace.name for workspace in workspaces.memberships_of(person) if workspace != actor.workspace]
+    if person.kind != User.Kind.PERSON or person.last_login or person.has_usable_password() or elsewhere:
+        raise Conflict(f"{person.label} has an account already and signs in with it.")
+    path, link = signin.make_link(actor.workspace, person)
+    audit.record(
+        actor, "access.make_invitation_link", root, after={"member": person.label, "expires_at": link.expires_at}
+    )
+    return path
+
+
+@operation(needs=None, on="membership")
+def change_password(*, actor: Actor, membership: Membership, old: str, new: str) -> None:
+    """Set one's own password; the old one is asked for when there is one."""
+    person = membership.user
+    if membership.user_id != actor.user_id:
+        raise Conflict("A password is changed by its person.")
+    if person.has_usable_password() and not person.check_password(old):
+        raise Invalid(fields={"old": "That is not your password."})
+    workspaces.set_password(person, new)
+    person.save(update_fields=["password"])
+    audit.record(actor, "access.change_password", membership)
 
 
 # Groups

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
-from django.db.models import QuerySet
+from django.db.models import Count, F, Q, QuerySet
 
 from apps.access.actor import Actor
 from apps.access.levels import Level
-from apps.access.models import AuditEntry, Group, Membership, Resource, Token
-from apps.access.policy import authorise, visible
+from apps.access.models import AuditEntry, Group, GroupGrant, GroupMember, Membership, Resource, Token, User
+from apps.access.policy import Reason, authorise, explain, visible
 from apps.access.resources import root_resource
+from apps.foundation.clock import now
 from apps.foundation.errors import NotFound
 from apps.foundation.ids import parse_id
 
@@ -20,6 +22,34 @@ def list_members(*, kind: str = "") -> QuerySet[Membership]:
     """The workspace's members; all of them know each other."""
     members = Membership.objects.select_related("user")
     return members.filter(user__kind=kind) if kind else members
+
+
+def find_members(*, text: str = "", state: str = "", group: str = "", kind: str = "") -> QuerySet[Membership]:
+    """Members by a part of their address or name, by state (active, suspended, invited) and by group."""
+    found = list_members(kind=kind)
+    if text:
+        found = found.filter(Q(user__email__icontains=text) | Q(user__name__icontains=text))
+    if state:
+        new = Q(user__last_login__isnull=True, user__kind=User.Kind.PERSON, seen_at__isnull=True)
+        chosen = {
+            "suspended": Q(suspended_at__isnull=False),
+            "invited": new,
+            "active": Q(suspended_at__isnull=True) & ~new,
+        }
+        found = found.filter(chosen.get(state, Q(pk__isnull=True)))
+    # One subquery, so that a member counts once.
+    return found.filter(user__in=GroupMember.objects.filter(group__name=group).values("user")) if group else found
+
+
+def count_members() -> dict[str, int]:
+    """How many people are active, invited (never signed in) and suspended."""
+    return {state: find_members(state=state, kind="person").count() for state in ("active", "invited", "suspended")}
+
+
+def list_ancestors(resource: Resource) -> list[Resource]:
+    """The containers of a resource from the top down, without itself."""
+    links = resource.ancestry.select_related("ancestor").filter(depth__gt=0).order_by("-depth")
+    return [link.ancestor for link in links]
 
 
 def get_membership(user_id: object) -> Membership:
@@ -33,11 +63,6 @@ def get_membership(user_id: object) -> Membership:
 def own_membership(actor: Actor) -> Membership:
     """The actor's own membership."""
     return get_membership(actor.user_id)
-
-
-def list_groups() -> QuerySet[Group]:
-    """The workspace's groups."""
-    return Group.objects.all()
 
 
 def get_group(group_id: object) -> Group:
@@ -85,6 +110,71 @@ def get_token(actor: Actor, token_id: object) -> Token:
     return token
 
 
+def list_all_tokens(actor: Actor) -> QuerySet[Token]:
+    """Everybody's personal tokens, for whoever manages the workspace."""
+    authorise(actor, Level.MANAGE, root_resource())
+    return Token.objects.filter(kind=Token.Kind.PERSONAL).select_related("user")
+
+
+def list_groups() -> QuerySet[Group]:
+    """The workspace's groups with their size (`size`)."""
+    return Group.objects.annotate(size=Count("members"))
+
+
+def groups_of(users: Iterable[User]) -> dict[Any, list[str]]:
+    """The groups of each account, by account id; `everyone` goes without saying."""
+    rows = GroupMember.objects.filter(user__in=users).exclude(group__name="everyone", group__built_in=True)
+    found: dict[Any, list[str]] = {}
+    for user_id, name in rows.order_by("group__name").values_list("user_id", "group__name"):
+        found.setdefault(user_id, []).append(name)
+    return found
+
+
+def tokens_of(users: Iterable[User]) -> dict[Any, int]:
+    """How many live personal tokens each account has, by account id."""
+    live = Token.objects.filter(user__in=users, kind=Token.Kind.PERSONAL, revoked_at__isnull=True)
+    live = live.filter(Q(expires_at__isnull=True) | Q(expires_at__gt=now()))
+    return dict(live.order_by().values_list("user_id").annotate(Count("pk")))
+
+
+def list_reach(actor: Actor, group: Group, limit: int = 50) -> list[tuple[Resource, Level]]:
+    """What a group was given itself, among what the actor may discover: resource and level, by path."""
+    seen = visible(Resource, actor, Level.DISCOVER).values("pk")
+    rows = GroupGrant.objects.filter(group_id=group.pk, content_object__in=seen).select_related("content_object")
+    return [(row.content_object, Level(row.level)) for row in rows.order_by("content_object__path")[:limit]]
+
+
+def list_grantee_names(limit: int = 500) -> list[tuple[str, str]]:
+    """Names that can be typed into Share: (name, what it is)."""
+    people = list_members().order_by("created_at")[:limit]
+    names = [(m.user.label, "service principal" if m.user.kind == "service" else m.user.name) for m in people]
+    return [*((group.name, "group") for group in Group.objects.order_by("name")[:limit]), *names]
+
+
+def explain_member(actor: Actor, resource: Resource, user: User) -> list[Reason]:
+    """Why somebody else holds a level on a resource, for whoever manages it."""
+    authorise(actor, Level.MANAGE, resource)
+    return explain(Actor(user=user, workspace=actor.workspace), resource)
+
+
+def list_trash(actor: Actor) -> QuerySet[Resource]:
+    """What lies in the trash by itself (not with its container), among what the actor may discover."""
+    return list_resources(actor, trashed=True).filter(deleted_with=F("pk"))
+
+
+def list_recent(actor: Actor) -> QuerySet[Resource]:
+    """Things, not containers, that the actor may read."""
+    found = (
+        visible(Resource, actor).select_related("owner").exclude(kind__in=("workspace", "folder", "catalog", "schema"))
+    )
+    return found
+
+
+def kinds_present(actor: Actor) -> set[str]:
+    """The kinds of which the actor may read at least one."""
+    return set(visible(Resource, actor).order_by().values_list("kind", flat=True).distinct())
+
+
 def list_audit(
     actor: Actor,
     *,
@@ -94,6 +184,7 @@ def list_audit(
     actor_label: str = "",
     since: datetime | None = None,
     until: datetime | None = None,
+    thing: str = "",
 ) -> QuerySet[AuditEntry]:
     """Audit entries: of one resource for whoever manages it, of the whole workspace for whoever manages that."""
     authorise(actor, Level.MANAGE, resource or root_resource())
@@ -102,6 +193,7 @@ def list_audit(
         "resource_id": resource.pk if resource else None,
         "outcome": outcome,
         "actor_label": actor_label,
+        "thing_label": thing,
         "at__gte": since,
         "at__lt": until,
     }

@@ -78,7 +78,9 @@ def setup_code() -> str:
     return path.read_text().strip()
 
 
-def set_up(request: HttpRequest, *, code: str, email: str, password: str, workspace: str) -> Workspace:
+def set_up(
+    request: HttpRequest, *, code: str, email: str, password: str, workspace: str, name: str = "", title: str = ""
+) -> Workspace:
     """Make the first admin and workspace, and sign in. Raises Conflict when somebody is here already, Invalid for a wrong code."""
     if not needs_setup():
         raise Conflict("This installation is set up; sign in instead.")
@@ -90,8 +92,8 @@ def set_up(request: HttpRequest, *, code: str, email: str, password: str, worksp
             fields={"code": "That is not the code that the server printed at start (also in setup-code in its home)."}
         )
     with transaction.atomic():
-        admin = find_or_create_person(email, password=password)
-        made = create_workspace(workspace, admin=admin)
+        admin = find_or_create_person(email, password=password, name=name)
+        made = create_workspace(workspace, admin=admin, title=title)
     _open_session(request, admin)
     return made
 

@@ -15,7 +15,16 @@ from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpR
 from django.template.loader import render_to_string
 from django.urls import reverse
 
-from apps.foundation.errors import BoathouseError, Conflict, Forbidden, Invalid, NotFound, Stale, Unauthenticated
+from apps.foundation.errors import (
+    BoathouseError,
+    Conflict,
+    Forbidden,
+    Invalid,
+    NotFound,
+    Stale,
+    TooMany,
+    Unauthenticated,
+)
 
 THEMES = ("light", "dark")
 
@@ -23,13 +32,14 @@ THEMES = ("light", "dark")
 # What the shell shows: rooms register in apps.py, so no page knows who else is there.
 @dataclass(frozen=True)
 class NavItem:
-    """One entry of the side bar. `key` is the letter after `g`; `count` gives a number to show beside it, or None."""
+    """One entry of the side bar, ordered by `group`, with a gap before each new whole number. `key` is the letter after `g`;
+    `count` gives a number to show beside it, or None."""
 
     name: str
     label: str
     icon: str
     url_name: str
-    group: int
+    group: float
     key: str = ""
     narrow: bool = False
     count: Callable[[HttpRequest], int | None] | None = None
@@ -51,7 +61,7 @@ _panels: list[Panel] = []
 
 
 def register_navigation(item: NavItem) -> None:
-    """Put an entry into the side bar; `group` orders the blocks, and within one the order of registering counts."""
+    """Put an entry into the side bar."""
     _navigation[item.name] = item
 
 
@@ -205,7 +215,7 @@ def shell(request: HttpRequest) -> dict[str, Any]:
     here = getattr(request.resolver_match, "namespace", "") if request.resolver_match else ""
     entries: list[dict[str, Any]] = []
     for item in items:
-        new_group = bool(entries) and entries[-1]["item"].group != item.group
+        new_group = bool(entries) and int(entries[-1]["item"].group) != int(item.group)
         count = item.count(request) if item.count else None
         entries.append(
             {
@@ -253,7 +263,7 @@ def page(
                     raise Unauthenticated
                 result = view(request, **kwargs)
                 return result if isinstance(result, HttpResponse) else render(request, wanted, result)
-            except (Invalid, Conflict) as error:
+            except (Invalid, Conflict, TooMany) as error:
                 if request.method == "POST" and "GET" in methods:
                     return _show_again(request, view, wanted, kwargs, error)
                 return render_error(request, error)
