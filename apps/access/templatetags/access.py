@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from django import template
@@ -14,6 +15,7 @@ from apps.access.pages import resource_url as address_of
 from apps.foundation.templatetags.marks import chip
 
 register = template.Library()
+_MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?([+-]\d\d:\d\d|Z)?")
 
 
 @register.simple_tag(takes_context=True)
@@ -63,4 +65,6 @@ def _plain(value: Any) -> str:
     if isinstance(value, list):
         return ", ".join(_plain(item) for item in value[:6]) + (" …" if len(value) > 6 else "")
     text = str(value)
+    if _MOMENT.fullmatch(text):
+        return f"{text[:10]} {text[11:16]}"
     return text if len(text) <= 80 else text[:79] + "…"
