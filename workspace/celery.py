@@ -8,13 +8,13 @@ from importlib.util import find_spec
 from typing import Any
 
 from celery import Celery
-from celery.signals import beat_init, worker_ready
+from celery.signals import beat_init, worker_process_init, worker_ready
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "workspace.settings")
 
 from django.conf import settings
 
-from workspace.installation import notify
+from workspace.installation import notify, processes
 
 QUEUES = ("control", "git", "sql", "score", "train")
 
@@ -66,3 +66,9 @@ def say_worker_is_ready(**_: Any) -> None:
 @beat_init.connect
 def say_beat_is_ready(**_: Any) -> None:
     notify.tell("READY=1")
+
+
+@worker_process_init.connect
+def end_with_the_worker(**_: Any) -> None:
+    """A killed worker's children go at once: nobody else would hold them to their time limits."""
+    processes.die_with_parent()

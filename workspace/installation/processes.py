@@ -31,13 +31,18 @@ class Command:
     inherited_fds: Sequence[int] = field(default=())
 
 
+def die_with_parent(number: signal.Signals = signal.SIGKILL) -> None:
+    """Have the kernel send us this signal when our parent ends."""
+    _libc.prctl(_PR_SET_PDEATHSIG, int(number))
+
+
 def launch(command: Command, log: Path) -> subprocess.Popen[bytes]:
     """Start a child in its own session, its output appended to the log; it is told when we die."""
     parent = os.getpid()
     death_signal = command.death_signal or command.stop_signal
 
     def in_child() -> None:
-        _libc.prctl(_PR_SET_PDEATHSIG, int(death_signal))
+        die_with_parent(death_signal)
         if os.getppid() != parent:
             os._exit(1)
 
