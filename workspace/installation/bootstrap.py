@@ -85,7 +85,7 @@ def _install():
 
 
 def _entry(name):
-    found = re.search(rf"^{name}==.*(?:\\\n.*)*", LOCK.read_text(), re.MULTILINE)
+    found = re.search(rf"^{name}==(?:.*\\\n)*.*", LOCK.read_text(), re.MULTILINE)
     if found is None:
         sys.exit(f"{LOCK} does not name {name}; it has been damaged")
     return found.group() + "\n"
