@@ -18,6 +18,8 @@ django_application = get_asgi_application()
 FRONT: list[tuple[str, str]] = [
     ("/static/", "workspace.static:serve"),
     ("/git/", "apps.repos.http:app"),
+    ("/api/v1/table-files/", "apps.tables.streams:table_files"),
+    ("/api/v1/table-writes/", "apps.tables.streams:table_writes"),
 ]
 
 

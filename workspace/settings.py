@@ -31,6 +31,7 @@ INSTALLED_APPS = [
     "apps.sandbox",
     "apps.lineage",
     "apps.repos",
+    "apps.tables",
     "apps.home",
 ]
 MIDDLEWARE = [

@@ -47,7 +47,7 @@ class SecurityHeaders:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         request.request_id = secrets.token_hex(8)  # type: ignore[attr-defined]
-        response = self.get_response(request)
+        response = self._refused(request) or self.get_response(request)
         response.setdefault("Content-Security-Policy", CSP)
         response.setdefault("X-Content-Type-Options", "nosniff")
         response.setdefault("Referrer-Policy", "same-origin")
@@ -57,6 +57,12 @@ class SecurityHeaders:
         response.setdefault("Cache-Control", "no-store")
         response["X-Request-Id"] = request.request_id  # type: ignore[attr-defined]
         return response
+
+    def _refused(self, request: HttpRequest) -> HttpResponse | None:
+        # PostgreSQL takes no NUL in any text, so an address with one can name nothing.
+        if "\0" in request.path or "%00" in request.META.get("QUERY_STRING", ""):
+            return error_response(request, NotFound())
+        return None
 
 
 def is_api(request: HttpRequest) -> bool:

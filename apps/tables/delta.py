@@ -1,0 +1,410 @@
+"""The one door to Delta Lake: versions, commits, restore, history and previews of tables below a folder that we assigned.
+
+Every function takes the table's root folder. Nobody but this file writes a `_delta_log`, and every path a log names is
+checked to lie under its root before anything opens it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import pyarrow as pa
+from deltalake import CommitProperties, DeltaTable, Schema, Transaction
+from deltalake.exceptions import CommitFailedError, DeltaError, DeltaProtocolError, TableNotFoundError
+from deltalake.transaction import AddAction, PostCommitHookProperties, create_table_with_add_actions
+
+from apps.foundation.errors import Conflict, Invalid, NotFound, Stale, Unavailable
+from apps.foundation.ids import new_id
+from apps.tables.log import (
+    FACTS,
+    MARK,
+    Commit,
+    DataFile,
+    NewFile,
+    Once,
+    Snapshot,
+    checked_path,
+    log_entries,
+    log_file,
+    settle,
+)
+from apps.tables.parquet import open_file
+
+COMMIT_TRIES = 20
+WARM_TABLES = 64
+WARM_SNAPSHOTS = 256
+PREVIEW_FILES = 4
+# Old versions stay readable: nothing but our own vacuum may ever shorten a log.
+_KEEP_LOG = {"delta.enableExpiredLogCleanup": "false", "delta.checkpointInterval": "100"}
+_AFTER_COMMIT = PostCommitHookProperties(create_checkpoint=True, cleanup_expired_logs=False)
+_UNREADABLE_FEATURES = {"deletionVectors", "columnMapping"}
+
+
+class _Warm:
+    """Open tables and finished snapshots of this process, the least used let go first."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._tables: OrderedDict[str, tuple[DeltaTable, threading.Lock]] = OrderedDict()
+        self._snapshots: OrderedDict[tuple[str, int], Snapshot] = OrderedDict()
+
+    @contextmanager
+    def fresh(self, root: str) -> Iterator[DeltaTable]:
+        """The table as it is now, for one caller of this process at a time; let go of when something goes wrong with it."""
+        table, lock = self._opened(root)
+        with lock:
+            try:
+                table.update_incremental()
+                yield table
+            except DeltaError:
+                self._drop(root)
+                raise
+
+    def newest(self, root: str) -> Snapshot:
+        try:
+            with self.fresh(root) as table:
+                return self._keep(root, table)
+        except DeltaError:
+            return self._keep(root, _open(root))
+
+    def at(self, root: str, version: int) -> Snapshot:
+        with self._lock:
+            if found := self._snapshots.get((root, version)):
+                self._snapshots.move_to_end((root, version))
+                return found
+        if version < 0 or not log_file(Path(root), version).exists():
+            newest = self.newest(root).version
+            raise NotFound(f"There is no version {version}; the table has versions 0 to {newest}.")
+        return self._keep(root, _open(root, version))
+
+    def forget(self, root: str) -> None:
+        self._drop(root)
+        with self._lock:
+            for key in [key for key in self._snapshots if key[0] == root]:
+                del self._snapshots[key]
+
+    def _drop(self, root: str) -> None:
+        with self._lock:
+            self._tables.pop(root, None)
+
+    def _opened(self, root: str) -> tuple[DeltaTable, threading.Lock]:
+        with self._lock:
+            if found := self._tables.get(root):
+                self._tables.move_to_end(root)
+                return found
+        fresh = (_open(root), threading.Lock())
+        with self._lock:
+            found = self._tables.setdefault(root, fresh)
+            while len(self._tables) > WARM_TABLES:
+                self._tables.popitem(last=False)
+        return found
+
+    def _keep(self, root: str, table: DeltaTable) -> Snapshot:
+        key = (root, table.version())
+        with self._lock:
+            if found := self._snapshots.get(key):
+                self._snapshots.move_to_end(key)
+                return found
+        made = _snapshot(root, table)
+        with self._lock:
+            self._snapshots[key] = made
+            while len(self._snapshots) > WARM_SNAPSHOTS:
+                self._snapshots.popitem(last=False)
+        return made
+
+
+_warm = _Warm()
+
+
+def exists(root: Path) -> bool:
+    """Whether a table lies at `root`."""
+    return DeltaTable.is_deltatable(str(root))
+
+
+def snapshot(root: Path, version: int | None = None) -> Snapshot:
+    """The table in `version`, or as it is now; NotFound when there is no such table or version."""
+    return _warm.newest(str(root)) if version is None else _warm.at(str(root), version)
+
+
+def forget(root: Path) -> None:
+    """Lets go of what this process keeps of a table: for one that is deleted."""
+    _warm.forget(str(root))
+
+
+def create(
+    root: Path, schema: pa.Schema, files: Sequence[NewFile] = (), *, facts: dict[str, object], once: Once | None = None
+) -> Commit:
+    """Version 0 of a new table, with `files` in it; the same `once` again changes nothing, another table there is a Conflict."""
+    if exists(root):
+        done = _applied(root, _open(str(root)), once)
+        if done is None:
+            raise Conflict("A table lies there already.")
+        return Commit(done, applied=False)
+    _check_files(root, files, schema)
+    try:
+        create_table_with_add_actions(
+            str(root),
+            Schema.from_arrow(schema),
+            _adds(root, files),
+            mode="error",
+            configuration=_KEEP_LOG,
+            commit_properties=_properties(facts, str(new_id()), once),
+            post_commithook_properties=_AFTER_COMMIT,
+        )
+    except DeltaError as error:
+        if exists(root):
+            raise Conflict("A table was made there at the same moment.") from error
+        raise Unavailable(f"The table could not be made: {str(error)[:200]}") from error
+    settle(root, 0)
+    return Commit(0)
+
+
+def append(root: Path, files: Sequence[NewFile], *, facts: dict[str, object], once: Once | None = None) -> Commit:
+    """The version that added `files`; concurrent appends all stay. Columns missing from a file read as null."""
+
+    def commit(table: DeltaTable, mark: str) -> None:
+        schema = pa.schema(table.schema())
+        _check_files(root, files, schema)
+        table.create_write_transaction(
+            _adds(root, files),
+            "append",
+            Schema.from_arrow(schema),
+            commit_properties=_properties(facts, mark, once),
+            post_commithook_properties=_AFTER_COMMIT,
+        )
+
+    return _commit(root, commit, once)
+
+
+def overwrite(
+    root: Path,
+    files: Sequence[NewFile],
+    schema: pa.Schema,
+    *,
+    facts: dict[str, object],
+    once: Once | None = None,
+    expected: int | None = None,
+) -> Commit:
+    """The version in which the table is exactly `files`. Never leaves or drops rows of a commit it did not see: it tries again."""
+    _check_files(root, files, schema)
+
+    def commit(table: DeltaTable, mark: str) -> None:
+        if expected is not None and table.version() != expected:
+            raise Stale(f"The table is at version {table.version()}, not {expected}.")
+        table.create_write_transaction(
+            _adds(root, files),
+            "overwrite",
+            Schema.from_arrow(schema),
+            commit_properties=_properties(facts, mark, once, retry=False),
+            post_commithook_properties=_AFTER_COMMIT,
+        )
+
+    return _commit(root, commit, once)
+
+
+def restore(root: Path, version: int, *, facts: dict[str, object], once: Once | None = None) -> Commit:
+    """The new version that holds what `version` held; all versions between stay in the history."""
+    newest = snapshot(root).version
+    if not 0 <= version <= newest:
+        raise NotFound(f"There is no version {version}; the table has versions 0 to {newest}.")
+
+    def commit(table: DeltaTable, mark: str) -> None:
+        table.restore(
+            version,
+            commit_properties=_properties(facts, mark, once, retry=False),
+            post_commithook_properties=_AFTER_COMMIT,
+        )
+
+    return _commit(root, commit, once)
+
+
+def add_columns(root: Path, fields: Sequence[pa.Field], *, facts: dict[str, object]) -> Commit:
+    """The version that has `fields` as well, null in every row so far."""
+
+    def commit(table: DeltaTable, mark: str) -> None:
+        wanted = Schema.from_arrow(pa.schema([item.with_nullable(True) for item in fields])).fields
+        table.alter.add_columns(
+            wanted,
+            commit_properties=_properties(facts, mark, None, retry=False),
+            post_commithook_properties=_AFTER_COMMIT,
+        )
+
+    return _commit(root, commit, None)
+
+
+def preview(root: Path, table: Snapshot, limit: int = 100, columns: Sequence[str] | None = None) -> pa.Table:
+    """Up to `limit` of the newest rows: the first row group of the newest file, and of a few more where that is short."""
+    schema = table.schema if columns is None else pa.schema([table.schema.field(name) for name in columns])
+    parts: list[pa.Table] = []
+    missing = limit
+    for file in table.files[:PREVIEW_FILES]:
+        if missing <= 0:
+            break
+        if file.rows == 0:
+            continue
+        try:
+            part = _head(root / file.path, schema, missing)
+        except (pa.ArrowException, OSError, ValueError) as error:
+            raise Unavailable(f"A file of version {table.version} cannot be read: {type(error).__name__}.") from error
+        parts.append(part)
+        missing -= part.num_rows
+    return pa.concat_tables(parts) if parts else schema.empty_table()
+
+
+def fit(part: pa.Table, schema: pa.Schema) -> pa.Table:
+    """`part` with exactly the columns of `schema`: what it lacks is null, what is too much is left out."""
+    have = set(part.column_names)
+    arrays = [
+        part[item.name].cast(item.type) if item.name in have else pa.nulls(part.num_rows, item.type) for item in schema
+    ]
+    return pa.Table.from_arrays(arrays, schema=schema)
+
+
+def _head(path: Path, schema: pa.Schema, limit: int) -> pa.Table:
+    with open_file(path) as file:
+        have = set(file.schema_arrow.names)
+        wanted = [name for name in schema.names if name in have]
+        if not wanted:
+            return fit(pa.table({"": pa.nulls(min(limit, file.metadata.row_group(0).num_rows))}), schema)
+        batch = next(file.iter_batches(batch_size=limit, row_groups=[0], columns=wanted, use_threads=False), None)
+        return schema.empty_table() if batch is None else fit(pa.Table.from_batches([batch]).slice(0, limit), schema)
+
+
+def _open(root: str, version: int | None = None) -> DeltaTable:
+    try:
+        table = DeltaTable(root, version=version)
+        protocol = table.protocol()
+    except TableNotFoundError as error:
+        raise NotFound("There is no table.") from error
+    except (DeltaProtocolError, DeltaError) as error:
+        raise Unavailable(f"The table cannot be opened: {str(error)[:200]}") from error
+    foreign = _UNREADABLE_FEATURES & set(protocol.reader_features or ())
+    if foreign or table.metadata().partition_columns:
+        raise Invalid(
+            f"The table uses {', '.join(sorted(foreign)) or 'partition columns'}, which Boathouse does not read."
+        )
+    return table
+
+
+def _snapshot(root: str, table: DeltaTable) -> Snapshot:
+    real = os.path.realpath(root)
+    actions = pa.table(table.get_add_actions(flatten=False))
+    paths = actions["path"].to_pylist()
+    sizes = actions["size_bytes"].to_pylist()
+    rows = actions["num_records"].to_pylist()
+    lows, highs, nulls = (_column(actions, name) for name in ("min", "max", "null_count"))
+    files = [
+        DataFile(checked_path(real, path), size, _row_count(root, path, count), _known(low), _known(high), _known(null))
+        for path, size, count, low, high, null in zip(paths, sizes, rows, lows, highs, nulls, strict=True)
+    ]
+    # Names start with the time they were made, so this order is newest first.
+    files.sort(key=lambda file: file.path, reverse=True)
+    return Snapshot(table.version(), pa.schema(table.schema()).remove_metadata(), tuple(files))
+
+
+def _column(actions: pa.Table, name: str) -> list[dict[str, object] | None]:
+    return actions[name].to_pylist() if name in actions.column_names else [None] * actions.num_rows
+
+
+def _known(values: dict[str, object] | None) -> dict[str, object]:
+    return {name: value for name, value in (values or {}).items() if value is not None and not isinstance(value, dict)}
+
+
+def _row_count(root: str, path: str, count: int | None) -> int:
+    if count is not None:
+        return count
+    with open_file(Path(root) / checked_path(os.path.realpath(root), path)) as file:
+        return file.metadata.num_rows
+
+
+def _commit(root: Path, commit: Callable[[DeltaTable, str], None], once: Once | None) -> Commit:
+    """Commits from a snapshot in which `once` is known to be new; when somebody was faster, from the next one."""
+    for attempt in range(COMMIT_TRIES):
+        mark = str(new_id())
+        try:
+            with _warm.fresh(str(root)) as table:
+                if (done := _applied(root, table, once)) is not None:
+                    return Commit(done, applied=False)
+                before = table.version()
+                commit(table, mark)
+        except CommitFailedError:
+            time.sleep(random.uniform(0, 0.01 * attempt))
+            continue
+        except DeltaError as error:
+            raise Invalid(f"The table did not take this: {str(error)[:200]}") from error
+        # An append may land behind others' commits, and the engine does not say where: our mark does.
+        version = next(entry.version for entry in log_entries(root, before) if entry.mark == mark)
+        settle(root, version)
+        return Commit(version)
+    raise Conflict("Too many others are writing this table; try again.")
+
+
+def _applied(root: Path, table: DeltaTable, once: Once | None) -> int | None:
+    """The version in which `once` was committed, or None."""
+    if once is None:
+        return None
+    number = table.transaction_version(once.name)
+    if number is None or number < once.number:
+        return None
+    for version in range(table.version(), -1, -1):
+        try:
+            lines = log_file(root, version).read_bytes().splitlines()
+        except FileNotFoundError:
+            break
+        for line in lines:
+            if (
+                b'"txn"' in line
+                and (txn := json.loads(line).get("txn"))
+                and txn["appId"] == once.name
+                and txn["version"] <= once.number
+            ):
+                return version
+    return table.version()
+
+
+def _properties(facts: dict[str, object], mark: str, once: Once | None, *, retry: bool = True) -> CommitProperties:
+    transactions = None if once is None else [Transaction(once.name, once.number)]
+    return CommitProperties(
+        custom_metadata={FACTS: facts, MARK: mark},
+        app_transactions=transactions,
+        max_commit_retries=None if retry else 0,
+    )
+
+
+def _check_files(root: Path, files: Sequence[NewFile], schema: pa.Schema) -> None:
+    """Invalid unless every file holds the table's columns as the table holds them."""
+    real = os.path.realpath(root)
+    wanted = {item.name: item for item in schema}
+    for file in files:
+        checked_path(real, file.name)
+        have = {item.name: item for item in file.footer.schema}
+        wrong: dict[str, str] = {}
+        for name, item in wanted.items():
+            if name not in have:
+                if not item.nullable:
+                    wrong[name] = "is missing, and the table lets it be null in no row"
+            elif have[name].type != item.type:
+                wrong[name] = f"is {have[name].type}, the table holds {item.type}"
+        wrong |= {name: "is not a column of the table" for name in have if name not in wanted}
+        if wrong:
+            raise Invalid(
+                "The columns do not fit the table: " + "; ".join(f"{name} {why}" for name, why in wrong.items()) + ".",
+                fields=wrong,
+            )
+
+
+def _adds(root: Path, files: Sequence[NewFile]) -> list[AddAction]:
+    return [
+        AddAction(
+            file.name, file.footer.bytes, {}, int((root / file.name).stat().st_mtime * 1000), True, file.footer.stats
+        )
+        for file in files
+    ]

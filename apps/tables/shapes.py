@@ -1,0 +1,191 @@
+"""What the API shows and takes about tables."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rest_framework import serializers
+
+from apps.foundation.api import In, Out
+from apps.tables.tickets import from_text
+
+
+class MomentField(serializers.Field[Any, Any, Any, Any]):
+    """A moment as ISO text; without a zone it is UTC."""
+
+    def to_internal_value(self, data: Any) -> Any:
+        return from_text(str(data))
+
+    def to_representation(self, value: Any) -> str:
+        return str(value.isoformat())
+
+
+class PlaceIn(In):
+    name = serializers.CharField(max_length=128)
+    description = serializers.CharField(max_length=10_000, allow_blank=True, default="")
+
+
+class SchemaIn(PlaceIn):
+    catalog = serializers.CharField(max_length=128)
+
+
+class ColumnIn(serializers.Serializer[Any]):
+    name = serializers.CharField(max_length=255, trim_whitespace=False)
+    type = serializers.CharField(max_length=200)
+    nullable = serializers.BooleanField(default=True)
+
+
+class TableIn(In):
+    name = serializers.CharField(max_length=400, help_text="catalog.schema.table")
+    columns = ColumnIn(many=True, allow_empty=False)
+    description = serializers.CharField(max_length=10_000, allow_blank=True, default="")
+    key = serializers.CharField(max_length=150, allow_blank=True, default="")
+
+
+class DescribeIn(In):
+    description = serializers.CharField(max_length=10_000, allow_blank=True)
+
+
+class AtIn(In):
+    version = serializers.IntegerField(min_value=0, required=False, allow_null=True)
+    timestamp = MomentField(required=False, allow_null=True)
+
+
+class PreviewIn(AtIn):
+    limit = serializers.IntegerField(min_value=1, max_value=1000, default=100)
+    columns = serializers.CharField(max_length=20_000, required=False, help_text="names, separated by commas")
+
+
+class ReadIn(AtIn):
+    columns = serializers.ListField(
+        child=serializers.CharField(max_length=255, trim_whitespace=False),
+        required=False,
+        allow_null=True,
+        max_length=4000,
+    )
+    filter = serializers.ListField(required=False, allow_null=True)
+
+
+class RestoreIn(In):
+    version = serializers.IntegerField(min_value=0)
+    note = serializers.CharField(max_length=2000, allow_blank=True, default="")
+    key = serializers.CharField(max_length=150, allow_blank=True, default="")
+
+
+class WriteIn(In):
+    file_name = serializers.CharField(
+        max_length=255, allow_blank=True, default="", help_text="of a CSV or Parquet file that shall be read"
+    )
+
+
+class NamedWriteIn(WriteIn):
+    table = serializers.CharField(max_length=400, help_text="catalog.schema.table; may be new")
+
+
+class ParseIn(In):
+    format = serializers.ChoiceField(["csv", "parquet"], required=False)
+    delimiter = serializers.CharField(min_length=1, max_length=1, trim_whitespace=False, required=False)
+    header = serializers.BooleanField(default=True)
+    on_bad_rows = serializers.ChoiceField(["stop", "skip"], default="stop")
+    columns = ColumnIn(many=True, required=False)
+
+
+class CommitIn(In):
+    mode = serializers.ChoiceField(["append", "overwrite", "create"])
+    key = serializers.CharField(max_length=150, allow_blank=True, default="")
+    note = serializers.CharField(max_length=2000, allow_blank=True, default="")
+    add_columns = serializers.BooleanField(default=False)
+    expected_version = serializers.IntegerField(min_value=0, required=False, allow_null=True, default=None)
+
+
+class PlaceOut(Out):
+    id = serializers.UUIDField(source="resource.pk")
+    name = serializers.CharField(source="resource.path")
+    description = serializers.CharField(source="resource.description")
+    owner = serializers.CharField(source="resource.owner.label", default=None, allow_null=True)
+    created_at = serializers.DateTimeField(source="resource.created_at")
+
+
+class ColumnOut(serializers.Serializer[Any]):
+    name = serializers.CharField()
+    type = serializers.CharField()
+    nullable = serializers.BooleanField()
+
+
+class TableOut(PlaceOut):
+    version = serializers.IntegerField()
+    rows = serializers.IntegerField()
+    bytes = serializers.IntegerField()
+    files = serializers.IntegerField()
+    columns = ColumnOut(many=True)
+    changed_at = serializers.DateTimeField()
+
+
+class TableLineOut(PlaceOut):
+    """A table in a list: without its columns."""
+
+    version = serializers.IntegerField()
+    rows = serializers.IntegerField()
+    bytes = serializers.IntegerField()
+    changed_at = serializers.DateTimeField()
+
+
+class VersionOut(Out):
+    version = serializers.IntegerField()
+    committed_at = serializers.DateTimeField()
+    operation = serializers.CharField(source="kind")
+    by = serializers.CharField(source="actor_label")
+    activities = serializers.ListField(child=serializers.CharField())
+    note = serializers.CharField()
+    rows = serializers.IntegerField()
+    rows_added = serializers.IntegerField()
+    bytes = serializers.IntegerField()
+    files = serializers.IntegerField()
+    details = serializers.DictField()
+
+
+class NewVersionOut(VersionOut):
+    table_id = serializers.UUIDField()
+    table = serializers.CharField(source="table.name")
+
+
+class PreviewOut(Out):
+    version = serializers.IntegerField()
+    committed_at = serializers.DateTimeField()
+    columns = ColumnOut(many=True)
+    items = serializers.ListField(child=serializers.ListField())
+    rows = serializers.IntegerField()
+
+
+class TicketFileOut(serializers.Serializer[Any]):
+    url = serializers.CharField()
+    bytes = serializers.IntegerField()
+    rows = serializers.IntegerField()
+
+
+class TicketOut(Out):
+    table_id = serializers.UUIDField(source="table.pk")
+    table = serializers.CharField(source="table.name")
+    version = serializers.IntegerField()
+    committed_at = serializers.DateTimeField()
+    schema = serializers.CharField(help_text="Arrow IPC schema, base64")
+    rows = serializers.IntegerField(help_text="of the whole version")
+    files_total = serializers.IntegerField()
+    files = TicketFileOut(many=True)
+    expires_at = serializers.DateTimeField()
+
+
+class WriteOut(Out):
+    id = serializers.UUIDField()
+    table = serializers.CharField(source="__str__")
+    table_id = serializers.UUIDField(allow_null=True)
+    state = serializers.CharField()
+    file_name = serializers.CharField()
+    report = serializers.DictField()
+    version = serializers.IntegerField(allow_null=True)
+    schema = serializers.CharField(
+        source="wanted_schema", allow_null=True, help_text="of the table if it is there: Arrow IPC, base64"
+    )
+    parts_url = serializers.CharField(help_text="PUT Parquet files to <parts_url>/0, /1 and so on")
+    file_url = serializers.CharField(help_text="or PUT the file that shall be read")
+    expires_at = serializers.DateTimeField()

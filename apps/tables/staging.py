@@ -1,0 +1,156 @@
+"""Files on their way into a table: where they wait, which there are, and when they go."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from collections.abc import Sequence
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from django.db import transaction
+
+from apps.access.actor import Actor
+from apps.access.tasks import after_commit
+from apps.foundation.clock import now
+from apps.foundation.errors import Conflict, Invalid
+from apps.tables import delta
+from apps.tables.models import Schema, StagedWrite, Table
+from apps.tables.types import ipc
+
+State = StagedWrite.State
+LIFETIME = timedelta(days=1)
+MAX_PARTS = 10_000
+MAX_PART_BYTES = 5 * 1024**3
+MAX_FILE_BYTES = 5 * 1024**3
+PREFIX = "/api/v1/table-writes/"
+UPLOADED = "upload"
+PARSED = "parsed"
+_PART = re.compile(r"part-(\d{5})\.parquet")
+
+
+def begin(actor: Actor, schema: Schema, name: str, table: Table | None, file_name: str) -> StagedWrite:
+    """A new write with an empty folder."""
+    write = StagedWrite(
+        schema=schema, table=table, name=name, user=actor.user, file_name=file_name[:255], expires_at=now() + LIFETIME
+    )
+    write.save(force_insert=True)
+    return write
+
+
+def told(write: StagedWrite) -> StagedWrite:
+    """The write with what an answer about it shows besides its columns."""
+    address = f"{PREFIX}{write.pk}"
+    write.parts_url, write.file_url = f"{address}/parts", f"{address}/file"  # type: ignore[attr-defined]
+    live = write.table is not None and not write.is_settled
+    write.wanted_schema = ipc(delta.snapshot(write.table.root).schema) if live else None  # type: ignore[attr-defined]
+    return write
+
+
+def part_path(write: StagedWrite, number: int) -> Path:
+    """Where part `number` of a write lies. Raises Invalid for a number out of range, Conflict for a write that is settled."""
+    must_be_open(write)
+    if write.file_name:
+        raise Conflict("This write takes one file that is read; begin one without a file_name for Parquet parts.")
+    if not 0 <= number < MAX_PARTS:
+        raise Invalid(f"Parts are numbered 0 to {MAX_PARTS - 1}.")
+    return write.folder / f"part-{number:05}.parquet"
+
+
+def upload_path(write: StagedWrite) -> Path:
+    """Where the file of a write lies that shall be read. Raises Conflict when the write takes none, or not any more."""
+    must_be_open(write)
+    if not write.file_name:
+        raise Conflict("This write takes Parquet parts; begin one with a file_name.")
+    if write.state == State.PARSING:
+        raise Conflict("The file is being read; wait for its report.")
+    return write.folder / UPLOADED
+
+
+def must_be_open(write: StagedWrite) -> None:
+    """Conflict unless files may still come to this write."""
+    if write.is_settled or write.expires_at < now():
+        raise Conflict(f"This write is {write.get_state_display().lower()}; begin another one.")
+
+
+def parts(write: StagedWrite) -> list[Path]:
+    """The Parquet files of a write, in order, without a gap. Raises Conflict when it is not ready."""
+    must_be_open(write)
+    if write.file_name:
+        if write.state != State.PARSED or not write.report.get("parts"):
+            raise Conflict("The file has not been read yet, or has rows that do not fit; look at its report.")
+        folder = write.folder / PARSED
+        return [folder / part["name"] for part in write.report["parts"]]
+    found = sorted(path for path in write.folder.glob("part-*.parquet") if _PART.fullmatch(path.name))
+    if [path.name for path in found] != [f"part-{number:05}.parquet" for number in range(len(found))]:
+        raise Invalid("A part is missing: upload parts 0, 1, 2 and so on, then commit.")
+    return found
+
+
+def settle(write: StagedWrite, table: Table, version: int) -> None:
+    """Mark a write as committed; its folder goes once that is for sure."""
+    StagedWrite.objects.filter(pk=write.pk).update(state=State.COMMITTED, table=table, version=version)
+    write.refresh_from_db()
+    remove_after_commit(write.folder)
+
+
+def abandon(write: StagedWrite) -> None:
+    """Mark a write as given up and remove its files."""
+    if write.state == State.COMMITTED:
+        raise Conflict("This write is committed already; restore the version before it instead.")
+    StagedWrite.objects.filter(pk=write.pk).update(state=State.ABANDONED)
+    write.refresh_from_db()
+    remove_after_commit(write.folder)
+
+
+def start_parsing(write: StagedWrite, options: dict[str, Any]) -> None:
+    """Queue the reading of the uploaded file."""
+    must_be_open(write)
+    if not (write.folder / UPLOADED).exists():
+        raise Conflict("No file has been uploaded yet.")
+    if write.state == State.PARSING:
+        raise Conflict("The file is being read already.")
+    from apps.tables.tasks import parse_upload
+
+    StagedWrite.objects.filter(pk=write.pk).update(state=State.PARSING, options=options, report={})
+    write.refresh_from_db()
+    after_commit(parse_upload, write.workspace_id, write.pk)
+
+
+def take_report(write: StagedWrite, folder: Path) -> None:
+    """Read what the guest says of the file, as text from a stranger, and note it."""
+    try:
+        content = json.loads((folder / "report.json").read_bytes()[: 8 * 1024**2])
+        report = {name: content[name] for name in _REPORT if name in content}
+        names = [str(part["name"]) for part in report.get("parts", ())]
+    except (OSError, ValueError, TypeError, KeyError):
+        report, names = {"refused": "The file could not be read: its reader stopped without a report."}, []
+    if any(not _PART.fullmatch(name) for name in names):
+        report, names = {"refused": "The file could not be read."}, []
+    state = State.REFUSED if "refused" in report else State.PARSED
+    StagedWrite.objects.filter(pk=write.pk).update(state=state, report=report)
+    write.refresh_from_db()
+
+
+_REPORT = ("refused", "format", "rows_read", "rows", "bad_count", "bad_rows", "columns", "parts")
+
+
+def remove_after_commit(*folders: Path) -> None:
+    """Remove folders once the transaction is there: until then a repeated attempt needs them."""
+    transaction.on_commit(lambda: _remove(folders))
+
+
+def _remove(folders: Sequence[Path]) -> None:
+    for folder in folders:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def sweep() -> int:
+    """Abandon writes of the current workspace that nobody finished in time; how many."""
+    overdue = StagedWrite.objects.filter(expires_at__lt=now()).exclude(state__in=[State.COMMITTED, State.ABANDONED])
+    folders = [write.folder for write in overdue.select_related("schema__resource")]
+    count = overdue.update(state=State.ABANDONED)
+    remove_after_commit(*folders)
+    return count

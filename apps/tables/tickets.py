@@ -1,0 +1,142 @@
+"""Read tickets: short-lived links to exactly the files of one table version. Giving one is what records the reading."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from django.core import signing
+from django.db.models import Q
+
+from apps.access.actor import Actor
+from apps.access.levels import Level
+from apps.access.models import Membership, Resource, Token, Workspace
+from apps.access.policy import level_of
+from apps.access.scope import workspace_scope
+from apps.foundation.clock import now
+from apps.foundation.errors import Invalid, NotFound
+from apps.lineage.recorder import observe_read
+from apps.tables import activities, delta, pruning
+from apps.tables.commits import version_node
+from apps.tables.models import Table
+from apps.tables.queries import version_at
+from apps.tables.types import ipc
+
+LIFETIME = timedelta(hours=1)
+SALT = "boathouse.table-file"
+PREFIX = "/api/v1/table-files/"
+
+
+@dataclass(frozen=True)
+class TicketFile:
+    """One file of a ticket, behind a link that needs nothing else."""
+
+    url: str
+    bytes: int
+    rows: int
+
+
+@dataclass(frozen=True)
+class Ticket:
+    """Everything that a reader needs: the version, its schema (Arrow IPC, base64) and the files that may hold wanted rows."""
+
+    table: Table
+    version: int
+    committed_at: datetime
+    schema: str
+    rows: int
+    files_total: int
+    files: list[TicketFile]
+    expires_at: datetime
+
+
+def give(
+    actor: Actor,
+    table: Table,
+    *,
+    version: int | None = None,
+    timestamp: datetime | None = None,
+    columns: Sequence[str] | None = None,
+    filter: Sequence[Any] | None = None,
+    doing: Sequence[str] = (),
+) -> Ticket:
+    """A ticket for a table on which the actor holds view. Files that the filter rules out by their statistics are left away."""
+    at = version_at(table, version, timestamp)
+    state = delta.snapshot(table.root, at.version)
+    wanted = pruning.parse(filter, state.schema) if filter else []
+    if unknown := set(columns or ()) - set(state.schema.names):
+        raise Invalid(fields={"columns": f"Version {at.version} has no column {', '.join(sorted(unknown))}."})
+    expires = now() + LIFETIME
+    base = {
+        "w": actor.workspace.pk.hex,
+        "t": table.pk.hex,
+        "u": actor.user_id.hex if actor.user_id else "",
+        "e": int(expires.timestamp()),
+    }
+    if actor.token_id:
+        base["k"] = actor.token_id.hex
+    files = [
+        TicketFile(PREFIX + signing.dumps({**base, "f": file.path}, salt=SALT), file.bytes, file.rows)
+        for file in state.files
+        if pruning.may_match(file, wanted)
+    ]
+    for node in activities.nodes(doing or activities.of_actor(actor), actor.label):
+        observe_read(node, version_node(table, at.version), columns=list(columns or ()) or "all", filter=_told(filter))
+    return Ticket(table, at.version, at.committed_at, ipc(state.schema), at.rows, len(state.files), files, expires)
+
+
+def redeem(link: str) -> Path:
+    """The file that a link of a ticket names. Raises NotFound when it is forged, too old, or its owner may no longer read."""
+    try:
+        claim = signing.loads(link, salt=SALT)
+    except signing.BadSignature:
+        raise NotFound from None
+    if claim["e"] < time.time():
+        raise NotFound("This link is too old; ask for another ticket.")
+    workspace = Workspace.objects.filter(pk=claim["w"]).first()
+    if workspace is None:
+        raise NotFound
+    with workspace_scope(workspace):
+        table = (
+            Table.objects.select_related("resource").filter(pk=claim["t"], resource__deleted_at__isnull=True).first()
+        )
+        if table is None or not _may_still_read(claim, workspace, table.resource):
+            raise NotFound
+        root = table.root
+    return root / delta.checked_path(str(root.resolve()), claim["f"])
+
+
+def _may_still_read(claim: dict[str, Any], workspace: Workspace, resource: Resource) -> bool:
+    if not claim["u"]:
+        return True
+    membership = (
+        Membership.objects.select_related("user")
+        .filter(user=claim["u"], suspended_at__isnull=True, user__is_active=True)
+        .first()
+    )
+    if membership is None:
+        return False
+    living = Token.objects.filter(Q(expires_at__isnull=True) | Q(expires_at__gt=now()), revoked_at__isnull=True)
+    if "k" in claim and not living.filter(pk=claim["k"], user=claim["u"]).exists():
+        return False
+    level = level_of(Actor(user=membership.user, workspace=workspace), resource)
+    return level is not None and level >= Level.VIEW
+
+
+def _told(filter: Sequence[Any] | None) -> Any:
+    return list(filter)[:20] if filter else None
+
+
+def from_text(text: str) -> datetime:
+    """The moment that an ISO text names; without a zone it is UTC. Raises Invalid."""
+    try:
+        moment = datetime.fromisoformat(text.strip().replace("Z", "+00:00"))
+    except ValueError:
+        raise Invalid(
+            fields={"timestamp": f"“{text[:40]}” is no moment; write 2013-06-02 or 2013-06-02T11:24:00Z."}
+        ) from None
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
