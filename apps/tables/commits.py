@@ -33,6 +33,7 @@ def commit(
     write: Callable[[dict[str, object], delta.Once | None], delta.Commit],
     *,
     staged: StagedWrite | None = None,
+    once: delta.Once | None = None,
     key: str = "",
     note: str = "",
     doing: Sequence[str] = (),
@@ -55,8 +56,8 @@ def commit(
         "write": str(staged.pk) if staged else None,
         **details,
     }
-    once = key or (str(staged.pk) if staged else "")
-    made = write(facts, delta.Once(f"boathouse:{once}") if once else None)
+    name = key or (str(staged.pk) if staged else "")
+    made = write(facts, once or (delta.Once(f"boathouse:{name}") if name else None))
     catch_up(table)
     return table.versions.get(version=made.version)
 
@@ -92,7 +93,7 @@ def laid_files(table: Table, staged: StagedWrite | None) -> Iterator[list[delta.
             # Linked first, looked at after: what is checked is what gets committed, whatever comes into staging meanwhile.
             os.link(source, target, follow_symlinks=False)
             files.append(delta.NewFile(target.name, inspect(target)))
-        _sync(table.root)
+        sync(table.root)
         yield files
     except BoathouseError:
         for target in placed:
@@ -100,12 +101,14 @@ def laid_files(table: Table, staged: StagedWrite | None) -> Iterator[list[delta.
         raise
 
 
-def _sync(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+def sync(*places: Path) -> None:
+    """Makes files, and folders' entries for them, survive a power cut."""
+    for place in places:
+        descriptor = os.open(place, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
 
 
 def added(files: Sequence[delta.NewFile]) -> dict[str, object]:

@@ -12,7 +12,7 @@ from apps.access.levels import Level
 from apps.access.operations import restore_resource, trash_resource
 from apps.foundation.errors import AlreadyExists, Conflict, Forbidden, Invalid, NotFound, Stale
 from apps.lineage.models import LineageEdge
-from apps.tables import commits, delta, operations, queries, tickets
+from apps.tables import commits, delta, ingest, operations, queries, tickets
 from apps.tables.models import Table, TableVersion
 from tests.builders import World, a_person
 from tests.tables.kit import ROWS, a_table, a_write, numbers, write
@@ -252,3 +252,16 @@ def test_the_neighbour_has_the_same_name_and_other_rows(world: World) -> None:
     with pytest.raises(NotFound):
         queries.get_table(world.admin, str(theirs.pk))
     assert queries.preview(queries.get_table(world.admin, "main.default.flights")).rows == 3
+
+
+def test_ingested_rows_fit_the_table_and_come_once(world: World) -> None:
+    table = a_table(world.admin, rows=ROWS)
+    batch = pa.table({"n": pa.array([7], pa.int32()), "extra": [1]})
+    first = ingest.append_rows(world.admin, table, batch, once=delta.Once("replica-1", 10), doing=["endpoint:e1"])
+    again = ingest.append_rows(world.admin, table, batch, once=delta.Once("replica-1", 10))
+    assert (first.version, again.version) == (1, 1) and first.activities == ["endpoint:e1"]
+    assert ingest.append_rows(world.admin, table, batch, once=delta.Once("replica-1", 11)).version == 2
+    assert rows(table) == [1, 2, 3, 7, 7] and len(list(table.root.glob("*.parquet"))) == 3
+    viewer = a_person(world, "vic@example.com", level=Level.VIEW, on=table.resource)
+    with pytest.raises(Forbidden):
+        ingest.append_rows(viewer, table, batch)
