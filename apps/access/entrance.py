@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.contrib.auth import get_user
 from django.contrib.auth import logout as end_session
 from django.http import HttpRequest, HttpResponse
 
@@ -16,14 +17,15 @@ from apps.foundation.pages import go, page, safe_next
 @page("access/nowhere.html", anonymous=True)
 def landing(request: HttpRequest) -> dict[str, Any] | HttpResponse:
     """The person's workspace, or the way in."""
-    if not request.user.is_authenticated:
+    person = get_user(request)
+    if not person.is_authenticated:
         return go(request, "/setup" if signin.needs_setup() else "/login")
-    workspaces = memberships_of(request.user)  # type: ignore[arg-type]
+    workspaces = memberships_of(person)  # type: ignore[arg-type]
     last = request.COOKIES.get("workspace", "")
     chosen = next(
         (workspace for workspace in workspaces if workspace.name == last), workspaces[0] if workspaces else None
     )
-    return go(request, f"/w/{chosen.name}/") if chosen else {"page_title": "No workspace", "label": request.user}
+    return go(request, f"/w/{chosen.name}/") if chosen else {"page_title": "No workspace", "label": person}
 
 
 @page("access/login.html", methods=["GET", "POST"], anonymous=True)

@@ -345,7 +345,7 @@ def account(request: HttpRequest) -> dict[str, Any] | HttpResponse:
     """One's own account: the password."""
     actor = request.actor  # type: ignore[attr-defined]
     if request.method == "POST":
-        old, new = request.POST.get("old", ""), request.POST.get("new", "")
+        old, new = request.POST.get("old", ""), request.POST.get("password", "")
         operations.change_password(actor=actor, membership=queries.own_membership(actor), old=old, new=new)
         return go(request, "/login", say="Your password is set; sign in with it")
     return {"page_title": "Your account", "has_password": actor.user.has_usable_password()}

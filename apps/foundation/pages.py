@@ -65,6 +65,11 @@ def register_navigation(item: NavItem) -> None:
     _navigation[item.name] = item
 
 
+def navigation() -> list[NavItem]:
+    """The entries of the side bar, in order."""
+    return sorted(_navigation.values(), key=lambda item: item.group)
+
+
 def register_panel(panel: Panel) -> None:
     """Offer a card to the slot of another page, such as `home.main` or `home.side`."""
     if panel not in _panels:
@@ -211,7 +216,7 @@ def shell(request: HttpRequest) -> dict[str, Any]:
     """What the frame around every page shows: theme, place, navigation."""
     actor = getattr(request, "actor", None)
     theme = request.COOKIES.get("theme", "")
-    items = sorted(_navigation.values(), key=lambda item: item.group) if actor else []
+    items = navigation() if actor else []
     here = getattr(request.resolver_match, "namespace", "") if request.resolver_match else ""
     entries: list[dict[str, Any]] = []
     for item in items:
@@ -264,7 +269,11 @@ def page(
                 result = view(request, **kwargs)
                 return result if isinstance(result, HttpResponse) else render(request, wanted, result)
             except (Invalid, Conflict, TooMany) as error:
-                if request.method == "POST" and "GET" in methods:
+                # A button's answer goes into a place that cannot hold a whole page, so it becomes a message.
+                whole_page = (
+                    is_fragment(request) and wanted == template and not template.rpartition("/")[2].startswith("_")
+                )
+                if request.method == "POST" and "GET" in methods and not whole_page:
                     return _show_again(request, view, wanted, kwargs, error)
                 return render_error(request, error)
             except BoathouseError as error:

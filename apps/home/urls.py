@@ -12,6 +12,7 @@ page_urls = [
             (
                 [
                     path("", pages.front, name="front"),
+                    path("search", pages.search, name="search"),
                     *([path("ui/", pages.gallery, name="gallery")] if settings.DEVELOPMENT else []),
                 ],
                 "home",

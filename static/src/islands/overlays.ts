@@ -93,3 +93,7 @@ document.addEventListener('input', event => {
   const button = field.form && one<HTMLButtonElement>('button[type=submit]', field.form);
   if (button) button.disabled = field.value !== field.dataset.confirmName;
 });
+
+// A form in a dialog that came back with errors is shown again where it was.
+const failed = all<HTMLDialogElement>('dialog.modal').find(dialog => one('[aria-invalid=true]', dialog));
+if (failed) openDialog(failed);

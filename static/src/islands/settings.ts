@@ -28,3 +28,6 @@ document.addEventListener('click', event => {
     show.textContent = field.type === 'password' ? 'Show' : 'Hide';
   }
 });
+
+const workspace = one('.app')?.dataset.workspace;
+if (workspace) remember('workspace', workspace);
