@@ -17,6 +17,7 @@ from apps.access.scope import workspace_scope
 from apps.foundation.clock import now
 from apps.foundation.errors import Invalid, NotFound
 from workspace.env import env
+from workspace.installation import records
 
 Answer = tuple[int, dict[str, Any], str]
 _COMMENT = "by manage.py"
@@ -33,7 +34,7 @@ def create_workspace(given: argparse.Namespace) -> Answer:
                 actor, "access.create_workspace", root_resource(), after={"admin": admin.label}, comment=_COMMENT
             )
             token = _token(admin, workspace)[1]
-    url = f"{env.url}/w/{workspace.name}/"
+    url = f"{_address()}/w/{workspace.name}/"
     answer = {"workspace": workspace.name, "email": admin.email, "token": token, "url": url}
     return 0, answer, f"{workspace.name} is at {url}\ntoken of {admin.email}: {token}"
 
@@ -64,7 +65,7 @@ def sign_in_link(given: argparse.Namespace) -> Answer:
             after={"of": person.label},
             comment=_COMMENT,
         )
-    url = f"{env.url}{path}"
+    url = f"{_address()}{path}"
     return (
         0,
         {"url": url, "expires_at": link.expires_at.isoformat()},
@@ -87,10 +88,8 @@ def create_token(given: argparse.Namespace) -> Answer:
 def set_up_hint() -> str:
     """How to sign in here: the set-up page and its code while nobody is here yet."""
     if signin.needs_setup():
-        return (
-            f"{env.url}/setup with the code {signin.setup_code()}, or ./manage.py workspace create NAME --admin EMAIL"
-        )
-    return f"{env.url}/login, or a one-time link: ./manage.py user link WORKSPACE EMAIL"
+        return f"{_address()}/setup with the code {signin.setup_code()}, or ./manage.py workspace create NAME --admin EMAIL"
+    return f"{_address()}/login, or a one-time link: ./manage.py user link WORKSPACE EMAIL"
 
 
 def _token(
@@ -127,3 +126,7 @@ def _member(email: str) -> Membership:
     if membership is None:
         raise NotFound(f"{email} is no member here. Take them in: ./manage.py user add WORKSPACE {email}")
     return membership
+
+
+def _address() -> str:
+    return records.read(env.place).url or env.url

@@ -114,9 +114,10 @@ def _parent(process: Path) -> int:
 
 
 def _web(env: Env) -> str:
-    if not status.web_is_ready(env):
-        raise _Bad(f"{env.url}/readyz does not answer with 200: look at manage.py logs web")
-    return f"{env.url} is ready"
+    found = status.read(env)
+    if not found.answers:
+        raise _Bad(f"{found.url}/readyz does not answer with 200: look at manage.py logs web")
+    return f"{found.url} is ready"
 
 
 def _database(env: Env) -> str:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import subprocess
 import sys
 import time
 from collections.abc import Callable
 from typing import Any
 
-from workspace.env import SettingError, env
-from workspace.installation import checks, frontend, lifecycle, logs, status, verify
+from workspace.env import CHECKOUT, SettingError, env
+from workspace.installation import checks, dev, frontend, lifecycle, logs, status, verify
 from workspace.installation.home import InstallationError
 
 Answer = tuple[int, dict[str, Any], str]
@@ -101,6 +102,21 @@ def _verify(given: argparse.Namespace) -> Answer:
     return verify.run(env, given.rest), {}, ""
 
 
+def _dev(given: argparse.Namespace) -> Answer:
+    os.environ["BOATHOUSE_DEVELOPMENT"] = "1"
+    code, answer, text = _up(given)
+    print(text, flush=True)
+    return dev.run(env) or code, answer, ""
+
+
+def _bench(*arguments: str) -> Callable[[argparse.Namespace], Answer]:
+    def run(given: argparse.Namespace) -> Answer:
+        done = subprocess.run([sys.executable, "-m", "bench", *arguments], cwd=CHECKOUT, env=env.for_process())
+        return done.returncode, {}, ""
+
+    return run
+
+
 def _demo(given: argparse.Namespace) -> Answer:
     _up(given)
     from workspace.demo import story
@@ -166,6 +182,9 @@ def _parser() -> argparse.ArgumentParser:
     add(verbs, "down", _down, "stop everything that runs in this home")
     add(verbs, "status", _status, "each process with state, pid, memory, uptime")
     add(verbs, "pids", _pids, "the pid of every process")
+    add(verbs, "dev", _dev, "up, then follow the logs and take up every change in the checkout")
+    add(verbs, "bench", _bench(), "the benchmarks that need no peer installed")
+    add(verbs, "bench-peers", _bench("peers"), "install peers in environments of their own and compare")
     add(verbs, "demo", _demo, "up, then the flight-delay story from end to end")
     follow = add(verbs, "logs", _logs, "the logs, followed")
     follow.add_argument("names", nargs="*", metavar="PROCESS", help="only of these, e.g. web worker-1")

@@ -10,7 +10,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from workspace.env import CHECKOUT
+from workspace.env import CHECKOUT, env
 from workspace.installation import bootstrap
 from workspace.installation.home import InstallationError
 
@@ -46,26 +46,26 @@ def install_packages() -> None:
     (SOURCES / "node_modules" / ".sources").write_text(wanted)
 
 
+def watch() -> subprocess.Popen[bytes]:
+    """Build the bundle anew whenever its sources change, until the returned process is ended."""
+    command, environment = _npm_command()
+    return subprocess.Popen([*command, "run", "watch"], cwd=SOURCES, env=environment, stdout=subprocess.DEVNULL)
+
+
 def npm(*arguments: str) -> None:
     """Run npm in static/src; its own words when it fails."""
-    folder, command = _node()
-    environment = {**_environment(), "PATH": f"{folder}{os.pathsep}{_environment().get('PATH', '')}"}
-    done = subprocess.run(
-        [*command, *arguments],
-        cwd=SOURCES,
-        env=environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
+    command, environment = _npm_command()
+    told = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
+    done = subprocess.run([*command, *arguments], cwd=SOURCES, env=environment, **told)
     if done.returncode != 0:
         raise InstallationError(f"npm {' '.join(arguments)} failed:\n{done.stdout[-6000:].strip()}")
 
 
-def _environment() -> dict[str, str]:
-    from workspace.env import env
-
-    return env.for_process(npm_config_update_notifier="false", npm_config_loglevel="error")
+def _npm_command() -> tuple[list[str], dict[str, str]]:
+    folder, command = _node()
+    environment = env.for_process(npm_config_update_notifier="false", npm_config_loglevel="error")
+    environment["PATH"] = os.pathsep.join([str(folder), environment.get("PATH", "")])
+    return command, environment
 
 
 def _node() -> tuple[Path, list[str]]:

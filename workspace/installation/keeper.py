@@ -95,7 +95,7 @@ def main(argv: list[str]) -> int:
     if not supervisor:
         end_leftovers(env.place)
         end_guests(env.place)
-        records.write(env.place, records.InstallationRecord(state="starting", url=env.url))
+        records.write(env.place, records.InstallationRecord("starting", env.url, env.host, env.port))
         supervisor = start_supervisor(held)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     return 0 if watch_until_stopped(supervisor, held) else 1

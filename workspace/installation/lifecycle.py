@@ -30,6 +30,8 @@ def up(env: Env, say: Callable[[str], None]) -> InstallationRecord:
     external.check(env)
     with _one_at_a_time(env.place):
         begun = None if _runs(env.place) else _begin(env)
+        if begun is None:
+            _require_same_address(env)
         try:
             return _wait_until_healthy(env, begun, say)
         except InstallationError:
@@ -56,6 +58,15 @@ def _one_at_a_time(home: Home) -> Iterator[None]:
 def _runs(home: Home) -> bool:
     supervisor = records.read(home).find("supervisor")
     return records.read_keeper(home) is not None or (supervisor is not None and supervisor.is_running)
+
+
+def _require_same_address(env: Env) -> None:
+    running = records.read(env.place)
+    if (running.host, running.port) != (env.host, env.port):
+        raise InstallationError(
+            f"it runs already, at {running.host}:{running.port}; to move it to {env.host}:{env.port}, "
+            "end it first (manage.py down), or set BOATHOUSE_HOST and BOATHOUSE_PORT as they were"
+        )
 
 
 def _begin(env: Env) -> subprocess.Popen[bytes]:
@@ -88,7 +99,7 @@ def _wait_until_healthy(
         failed = next((entry for entry in record.processes if _is_hopeless(entry)), None)
         if failed is not None:
             raise InstallationError(_story(env.place, failed, f"{failed.name} does not start: {failed.message}"))
-        if record.state == "running" and status.web_is_ready(env):
+        if record.state == "running" and status.web_is_ready(record):
             return record
         if time.monotonic() > deadline:
             late = next((entry for entry in record.processes if entry.state not in {"running", "done"}), None)

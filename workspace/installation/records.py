@@ -36,10 +36,12 @@ class ProcessRecord:
 
 @dataclass
 class InstallationRecord:
-    """The whole installation: `state` is starting, running, stopping or stopped."""
+    """The whole installation: `state` is starting, running, stopping or stopped; where it listens, what people type."""
 
     state: str = "stopped"
     url: str = ""
+    host: str = ""
+    port: int = 0
     processes: list[ProcessRecord] = field(default_factory=list)
 
     def find(self, name: str) -> ProcessRecord | None:

@@ -57,7 +57,7 @@ def read(env: Env) -> InstallationStatus:
         found.append(_status(entry.name, state, pid, entry.since, entry.restarts))
     if found and keeper is None:
         found.insert(0, _status("keeper", "dead", None, 0.0, 0))
-    return InstallationStatus(record.url or env.url, found, bool(found) and web_is_ready(env))
+    return InstallationStatus(record.url or env.url, found, bool(found) and web_is_ready(record))
 
 
 def pids(env: Env) -> dict[str, int]:
@@ -65,10 +65,10 @@ def pids(env: Env) -> dict[str, int]:
     return {process.name: process.pid for process in read(env).processes if process.pid}
 
 
-def web_is_ready(env: Env, timeout_seconds: float = 5) -> bool:
+def web_is_ready(record: records.InstallationRecord, timeout_seconds: float = 5) -> bool:
     """Whether web, asked as a load balancer would, says that it and what it stands on is ready."""
-    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(env.host, env.host)
-    connection = http.client.HTTPConnection(host, env.port, timeout=timeout_seconds)
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(record.host, record.host)
+    connection = http.client.HTTPConnection(host, record.port, timeout=timeout_seconds)
     try:
         connection.request("GET", "/readyz", headers={"Host": "localhost"})
         return connection.getresponse().status == 200

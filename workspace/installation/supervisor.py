@@ -195,7 +195,7 @@ class Supervisor:
         state = "stopping" if self.stopping else "running" if settled else "starting"
         itself = ProcessRecord("supervisor", "running", own.pid, own.started, self.began)
         parts = [supervised.record() for supervised in self.parts]
-        records.write(env.place, InstallationRecord(state, env.url, [itself, *parts]))
+        records.write(env.place, InstallationRecord(state, env.url, env.host, env.port, [itself, *parts]))
 
     def _stop_all(self) -> None:
         logger.info("stopping")
@@ -208,7 +208,7 @@ class Supervisor:
             deadline = time.monotonic()
             for supervised in ending:
                 self._see_end(supervised, deadline + supervised.part.stop_seconds)
-        records.write(env.place, InstallationRecord("stopped", env.url, []))
+        records.write(env.place, InstallationRecord("stopped"))
         logger.info("stopped")
 
     def _see_end(self, supervised: Supervised, deadline: float) -> None:
