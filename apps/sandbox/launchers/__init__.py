@@ -11,6 +11,7 @@ MIB = 1024 * 1024
 GIB = 1024 * MIB
 
 GUEST_CODE = "/boathouse/guest"
+CLIENT_CODE = "/boathouse/client"
 GUEST_WORK = "/work"
 DOOR_PORT = 8000
 DOOR_URL = f"http://127.0.0.1:{DOOR_PORT}"
@@ -48,8 +49,9 @@ class Bind:
 class GuestSpec:
     """Everything a launcher needs to start one guest; launching one id twice starts it once.
 
-    The guest sees: `binds` and `environment` read-only, our guest package read-only in /boathouse/guest (on PYTHONPATH,
-    so `-m guest.runner` works), an empty /work of its own (where it starts), private /tmp and /dev/shm.
+    The guest sees: `binds` and `environment` read-only, our guest package in /boathouse/guest and our client in
+    /boathouse/client (both on PYTHONPATH, so `-m guest.runner` and `import boathouse` work), an empty /work of its own
+    (where it starts), private /tmp and /dev/shm.
     `api_socket` is web's Unix socket; inside it answers at DOOR_URL, which is also put into BOATHOUSE_URL and
     MLFLOW_TRACKING_URI. `listen_socket` is a path where the host connects to the guest: the launcher makes the listening
     socket there (mode 0600, before the guest starts) and the guest accepts on file descriptor BOATHOUSE_LISTEN_FD.

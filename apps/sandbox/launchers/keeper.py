@@ -23,7 +23,7 @@ from typing import Any
 if __name__ == "__main__":
     sys.path.insert(0, str(Path(__file__).resolve().parents[3]))
 
-from apps.sandbox.launchers import DOOR_URL, GUEST_WORK, LISTEN_FD, GuestSpec, Reason, linux, usage, walls
+from apps.sandbox.launchers import CLIENT_CODE, DOOR_URL, GUEST_WORK, LISTEN_FD, GuestSpec, Reason, linux, usage, walls
 from apps.sandbox.launchers.cgroups import Group
 from apps.sandbox.launchers.door import Door
 
@@ -377,7 +377,7 @@ def guest_env(spec: GuestSpec, given: dict[str, str]) -> dict[str, str]:
     """The whole environment of a guest: ours, then what its launcher's caller gave."""
     path = "/usr/bin:/bin"
     env = {"HOME": "/tmp", "USER": "guest", "LOGNAME": "guest", "LANG": "C.UTF-8", "TZ": "UTC", "TMPDIR": "/tmp"}
-    env |= {"PYTHONPATH": "/boathouse", "PYTHONUNBUFFERED": "1", "PYTHONSAFEPATH": "1"}
+    env |= {"PYTHONPATH": f"/boathouse:{CLIENT_CODE}", "PYTHONUNBUFFERED": "1", "PYTHONSAFEPATH": "1"}
     if spec.environment:
         path = f"{spec.environment}/bin:{path}"
         env["VIRTUAL_ENV"] = spec.environment

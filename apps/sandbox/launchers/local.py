@@ -25,6 +25,7 @@ from apps.sandbox.launchers.remove import remove_tree
 
 _KEEPER = Path(__file__).with_name("keeper.py")
 _GUEST_PACKAGE = Path(__file__).parents[1] / "guest"
+_CLIENT_PACKAGE = Path(__file__).parents[3] / "client" / "boathouse"
 # Linux distributions and systemd leave this range of user ids alone.
 _FIRST_UID, _UID_COUNT = 1_900_000_000, 1 << 24
 _SOCKET_PATH_BYTES = 107
@@ -192,24 +193,32 @@ class LocalLauncher:
         return folder
 
     def _copy_guest_code(self) -> Path:
-        """Our guest package, compiled, where guests that run now keep it while we are upgraded."""
+        """Our guest package and client, compiled, where guests that run now keep them while we are upgraded."""
+        packages = {"guest": _GUEST_PACKAGE, "client/boathouse": _CLIENT_PACKAGE}
+        files = {
+            f"{name}/{file.relative_to(package)}": file
+            for name, package in packages.items()
+            for file in sorted(package.rglob("*.py"))
+        }
         digest = hashlib.sha256()
-        files = sorted(_GUEST_PACKAGE.rglob("*.py"))
-        for file in files:
-            digest.update(str(file.relative_to(_GUEST_PACKAGE)).encode() + b"\0" + file.read_bytes() + b"\0")
-        copy = self.folder / ".code" / digest.hexdigest()[:16] / "guest"
+        for inner, file in files.items():
+            digest.update(inner.encode() + b"\0" + file.read_bytes() + b"\0")
+        copy = self.folder / ".code" / digest.hexdigest()[:16]
         if not copy.exists():
-            copy.parent.mkdir(parents=True, exist_ok=True)
-            new = copy.with_name(f"guest.{secrets.token_hex(4)}.new")
-            for file in files:
-                target = new / file.relative_to(_GUEST_PACKAGE)
-                target.parent.mkdir(parents=True, exist_ok=True)
-                shutil.copyfile(file, target)
-            compileall.compile_dir(new, quiet=2, stripdir=str(new), prependdir="/boathouse/guest")
+            new = copy.with_name(f".{secrets.token_hex(8)}")
+            for inner in ("guest", "client"):
+                (new / inner).mkdir(parents=True)
+            for inner, file in files.items():
+                (new / inner).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(file, new / inner)
+            compileall.compile_dir(new, quiet=2, stripdir=str(new), prependdir="/boathouse")
             for path in [new, *new.rglob("*")]:
                 path.chmod(0o755 if path.is_dir() else 0o644)
-            with contextlib.suppress(OSError):
+            try:
                 os.rename(new, copy)
+            except OSError:
+                # Somebody else made the same one meanwhile.
+                shutil.rmtree(new)
         return copy
 
     def _keeper_is_alive(self, guest_id: uuid.UUID, folder: Path) -> bool:

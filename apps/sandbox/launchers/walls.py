@@ -10,7 +10,7 @@ import socket
 import sys
 from pathlib import Path
 
-from apps.sandbox.launchers import DOOR_PORT, GUEST_CODE, GUEST_WORK, GuestSpec, Limits, linux, seccomp
+from apps.sandbox.launchers import CLIENT_CODE, DOOR_PORT, GUEST_CODE, GUEST_WORK, GuestSpec, Limits, linux, seccomp
 
 _SYSTEM_FOLDERS = ("/usr/bin", "/usr/lib", "/usr/lib32", "/usr/lib64", "/usr/share/zoneinfo")
 _ROOT_LINKS = ("/bin", "/lib", "/lib32", "/lib64")
@@ -156,7 +156,8 @@ def raise_walls(spec: GuestSpec, folder: Path, guest_code: str, uid: int, gid: i
 
     if spec.environment:
         root.lend(spec.environment)
-    root.lend(guest_code, GUEST_CODE)
+    for target in (GUEST_CODE, CLIENT_CODE):
+        root.lend(f"{guest_code}/{Path(target).name}", target)
     for bind in sorted(spec.binds, key=lambda bind: bind.target or bind.source):
         root.lend(bind.source, bind.target)
     root.bind(str(folder / "work"), GUEST_WORK, writable=True)
