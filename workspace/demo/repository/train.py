@@ -44,7 +44,7 @@ def main() -> None:
     parser.add_argument("--learning-rate", type=float, default=0.1)
     parser.add_argument("--max-leaf-nodes", type=int, default=31)
     parser.add_argument("--max-iter", type=int, default=80)
-    parser.add_argument("--train-months", type=int, nargs="+", default=[1, 2, 3])
+    parser.add_argument("--train-months", type=lambda text: [int(month) for month in text.split(",")], default=[1, 2, 3])
     parser.add_argument("--test-month", type=int, default=4)
     wish = parser.parse_args()
 
@@ -77,7 +77,7 @@ def main() -> None:
             name="model",
             signature=infer_signature(inputs, predicted),
             input_example=inputs.head(3),
-            serialization_format="cloudpickle",
+            skops_trusted_types=["sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor"],
         )
         print(f"test rmse {np.sqrt(np.mean(error**2)):.2f} min, model {logged.model_id}", flush=True)
 
