@@ -42,7 +42,8 @@ def commit(
     """The version that `write` made, or the one that this key or staged write made before. The caller holds the table's row."""
     catch_up(table)
     if done := _made_before(table, key, staged):
-        if done.kind != kind:
+        # The first attempt may have met no table and made it.
+        if done.kind not in (kind, Kind.CREATE):
             raise Conflict("This key was used for another kind of write.", code="idempotency_key_reused")
         return done
     facts: dict[str, object] = {
