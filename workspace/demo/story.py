@@ -38,7 +38,9 @@ def tell(env: Env) -> int:
             "PATH": os.environ.get("PATH", "/usr/bin:/bin"),
             "HOME": str(env.home / "demo"),
             "BOATHOUSE_URL": env.url,
-            "BOATHOUSE_DEMO": json.dumps({"tokens": tokens, "folder": str(env.home / "demo"), "admin": ADMIN, "people": PEOPLE}),
+            "BOATHOUSE_DEMO": json.dumps(
+                {"tokens": tokens, "folder": str(env.home / "demo"), "admin": ADMIN, "people": PEOPLE}
+            ),
             "MLFLOW_DISABLE_TELEMETRY": "true",
             "PYTHONWARNINGS": "ignore",
         },
@@ -83,7 +85,9 @@ def _workspace(name: str) -> str:
 
 def _manage(*arguments: str, may_exist: bool = False) -> dict[str, Any]:
     """What a command of manage.py answers. Raises RuntimeError with its words."""
-    done = subprocess.run([sys.executable, str(CHECKOUT / "manage.py"), *arguments, "--json"], capture_output=True, text=True)
+    done = subprocess.run(
+        [sys.executable, str(CHECKOUT / "manage.py"), *arguments, "--json"], capture_output=True, text=True
+    )
     answer: dict[str, Any] = json.loads(done.stdout or "{}")
     if done.returncode != 0 and not (may_exist and "already" in answer.get("error", "")):
         raise RuntimeError(f"manage.py {' '.join(arguments)}: {answer.get('error') or done.stderr}")

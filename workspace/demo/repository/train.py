@@ -44,7 +44,9 @@ def main() -> None:
     parser.add_argument("--learning-rate", type=float, default=0.1)
     parser.add_argument("--max-leaf-nodes", type=int, default=31)
     parser.add_argument("--max-iter", type=int, default=80)
-    parser.add_argument("--train-months", type=lambda text: [int(month) for month in text.split(",")], default=[1, 2, 3])
+    parser.add_argument(
+        "--train-months", type=lambda text: [int(month) for month in text.split(",")], default=[1, 2, 3]
+    )
     parser.add_argument("--test-month", type=int, default=4)
     wish = parser.parse_args()
 
