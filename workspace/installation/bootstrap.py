@@ -93,7 +93,9 @@ def _entry(name):
 
 def _find_python():
     for major, minor in (sys.version_info[:2], *PYTHONS):
-        base = Path(sys._base_executable) if (major, minor) == sys.version_info[:2] else None
+        base = (
+            Path(getattr(sys, "_base_executable", sys.executable)) if (major, minor) == sys.version_info[:2] else None
+        )
         candidate = base or shutil.which(f"python{major}.{minor}")
         if (major, minor) in PYTHONS and candidate and _works([candidate, "-c", "import venv, ensurepip"]):
             return candidate

@@ -99,7 +99,7 @@ def _doctor(given: argparse.Namespace) -> Answer:
 
 
 def _verify(given: argparse.Namespace) -> Answer:
-    return verify.run(env, given.rest), {}, ""
+    return (verify.update(env) if given.update else verify.run(env, given.rest)), {}, ""
 
 
 def _dev(given: argparse.Namespace) -> Answer:
@@ -193,6 +193,7 @@ def _parser() -> argparse.ArgumentParser:
     add(verbs, "doctor", _doctor, "check settings, storage, queue, clock and database of a running installation")
     for name in ("test", "verify"):
         checked = add(verbs, name, _verify, "everything that CI runs")
+        checked.add_argument("--update", action="store_true", help="write snapshots and reference pages anew")
         checked.add_argument("rest", nargs=argparse.REMAINDER, help="arguments for pytest; without them, all checks")
     _add_people(verbs, add)
     return parser

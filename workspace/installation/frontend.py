@@ -55,8 +55,10 @@ def watch() -> subprocess.Popen[bytes]:
 def npm(*arguments: str) -> None:
     """Run npm in static/src; its own words when it fails."""
     command, environment = _npm_command()
-    told = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
-    done = subprocess.run([*command, *arguments], cwd=SOURCES, env=environment, **told)
+    argv = [*command, *arguments]
+    done = subprocess.run(
+        argv, cwd=SOURCES, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
     if done.returncode != 0:
         raise InstallationError(f"npm {' '.join(arguments)} failed:\n{done.stdout[-6000:].strip()}")
 

@@ -8,34 +8,42 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
-from pathlib import Path
 
 from workspace.env import CHECKOUT, Env
 from workspace.installation import bootstrap, frontend
+from workspace.installation.home import InstallationError
 
-_BIN = bootstrap.ENVIRONMENT / "bin"
+_CHECKS = {
+    "format": ["ruff", "format", "--check", "."],
+    "lint": ["ruff", "check", "."],
+    "types": ["mypy", "workspace", "apps"],
+    "floors": ["lint-imports"],
+}
+_SNAPSHOTS = ["tests/architecture", "tests/isolation"]
 
 
 def run(env: Env, pytest_arguments: Sequence[str] = ()) -> int:
-    """All checks, or pytest alone when it is given arguments; the first exit code that is not 0."""
+    """All checks, or pytest alone when it is given arguments; 0 when all are good."""
     frontend.build()
     install_browser()
     if pytest_arguments:
         return _pytest(env, pytest_arguments)
-    steps: list[tuple[str, list[str], Path]] = [
-        ("format", ["ruff", "format", "--check", "."], CHECKOUT),
-        ("lint", ["ruff", "check", "."], CHECKOUT),
-        ("floors", ["lint-imports"], CHECKOUT),
-    ]
-    failed = [
-        name for name, command, folder in steps if not _step(env, name, [str(_BIN / command[0]), *command[1:]], folder)
-    ]
+    failed = [name for name, command in _CHECKS.items() if not _check(env, name, command)]
     if (frontend.SOURCES / "package.json").exists():
-        failed += [f"front end: {name}" for name in ("check", "test") if not _npm(name)]
+        failed += [script for script in ("check", "test") if not _check_front_end(script)]
     code = _pytest(env, [])
     if failed:
-        print(f"failed before the tests: {', '.join(failed)} (see above)", file=sys.stderr)
-    return code or bool(failed)
+        print(f"failed before the tests, see above: {', '.join(failed)}", file=sys.stderr)
+    return code or int(bool(failed))
+
+
+def update(env: Env) -> int:
+    """Write the snapshots and the reference pages anew, from the code as it is; `git diff` is the review."""
+    code = _pytest(env, _SNAPSHOTS, BOATHOUSE_UPDATE_SNAPSHOTS="1")
+    argv = [sys.executable, "-c", "import django; django.setup(); from workspace import reference; reference.write()"]
+    # The pages need the code only, so the program is loaded without a home's database.
+    written = subprocess.run(argv, cwd=CHECKOUT, env=env.for_process(DJANGO_SETTINGS_MODULE="workspace.settings"))
+    return code or written.returncode
 
 
 def install_browser() -> None:
@@ -43,33 +51,39 @@ def install_browser() -> None:
     if shutil.which("chromium") or os.geteuid() != 0 or not shutil.which("apt-get"):
         return
     bootstrap.say("installing chromium for the browser tests")
-    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-    subprocess.run(["apt-get", "update", "-q"], **quiet)
-    subprocess.run(["apt-get", "install", "-y", "-q", "--no-install-recommends", "chromium"], **quiet)
+    for arguments in (["update", "-q"], ["install", "-y", "-q", "--no-install-recommends", "chromium"]):
+        done = subprocess.run(["apt-get", *arguments], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        if done.returncode != 0:
+            bootstrap.say(
+                f"apt-get {arguments[0]} failed; the browser tests will say what they miss\n{done.stdout[-1000:]}"
+            )
 
 
-def _step(env: Env, name: str, command: list[str], folder: Path) -> bool:
+def _check(env: Env, name: str, command: list[str]) -> bool:
     began = time.monotonic()
+    argv = [str(bootstrap.ENVIRONMENT / "bin" / command[0]), *command[1:]]
     done = subprocess.run(
-        command, cwd=folder, env=env.for_process(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        argv, cwd=CHECKOUT, env=env.for_process(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     )
-    good = done.returncode == 0
-    print(f"{'ok' if good else 'FAILED':<7}{name} ({time.monotonic() - began:.1f} s)", flush=True)
-    if not good:
-        print(done.stdout[-8000:], flush=True)
-    return good
+    return _tell(name, began, "" if done.returncode == 0 else done.stdout or f"ended with {done.returncode}")
 
 
-def _npm(script: str) -> bool:
+def _check_front_end(script: str) -> bool:
     began = time.monotonic()
     try:
         frontend.npm("run", script)
-    except Exception as error:
-        print(f"FAILED front end: {script}\n{error}", flush=True)
-        return False
-    print(f"ok     front end: {script} ({time.monotonic() - began:.1f} s)", flush=True)
-    return True
+    except InstallationError as error:
+        return _tell(script, began, str(error))
+    return _tell(script, began, "")
 
 
-def _pytest(env: Env, arguments: Sequence[str]) -> int:
-    return subprocess.run([sys.executable, "-m", "pytest", *arguments], cwd=CHECKOUT, env=env.for_process()).returncode
+def _tell(name: str, began: float, complaint: str) -> bool:
+    print(f"{'FAILED' if complaint else 'ok':<7}{name} ({time.monotonic() - began:.1f} s)", flush=True)
+    if complaint:
+        print(complaint[-8000:], flush=True)
+    return not complaint
+
+
+def _pytest(env: Env, arguments: Sequence[str], **changes: str) -> int:
+    argv = [sys.executable, "-m", "pytest", *arguments]
+    return subprocess.run(argv, cwd=CHECKOUT, env=env.for_process(**changes)).returncode
