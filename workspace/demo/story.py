@@ -33,7 +33,7 @@ def tell(env: Env) -> int:
         _manage("user", "add", WORKSPACES[0], email, may_exist=True)
         tokens[email] = _manage("token", "create", WORKSPACES[0], email, "--days", "30")["token"]
     told = subprocess.run(
-        [str(python), "-I", str(HERE / "client" / "main.py")],
+        [str(python), str(HERE / "client" / "main.py")],
         env={
             "PATH": os.environ.get("PATH", "/usr/bin:/bin"),
             "HOME": str(env.home / "demo"),
@@ -42,6 +42,7 @@ def tell(env: Env) -> int:
                 {"tokens": tokens, "folder": str(env.home / "demo"), "admin": ADMIN, "people": PEOPLE}
             ),
             "MLFLOW_DISABLE_TELEMETRY": "true",
+            "PYTHONPATH": str(HERE / "repository"),
             "PYTHONWARNINGS": "ignore",
         },
         cwd=env.home / "demo",

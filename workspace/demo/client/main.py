@@ -7,15 +7,10 @@ import json
 import os
 import shutil
 import subprocess
-import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
-
-HERE = Path(__file__).resolve().parent
-sys.path.insert(0, str(HERE))
-sys.path.insert(0, str(HERE.parent / "repository"))
 
 import boathouse
 import mlflow
@@ -25,6 +20,7 @@ from data import load
 from features import CATEGORIES, NUMBERS, flight_features
 from teller import Api, StoryFailed, Teller, main, wait_for
 
+HERE = Path(__file__).resolve().parent
 URL = os.environ["BOATHOUSE_URL"]
 GIVEN = json.loads(os.environ["BOATHOUSE_DEMO"])
 TOKENS: dict[str, str] = GIVEN["tokens"]
