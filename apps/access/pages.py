@@ -18,7 +18,7 @@ from apps.access.resources import root_resource
 from apps.access.workspaces import memberships_of
 from apps.foundation.clock import now
 from apps.foundation.errors import Invalid, NotFound
-from apps.foundation.pages import Frame, Tab, go, page, page_url, parse_filter
+from apps.foundation.pages import Frame, Tab, go, page, page_url, parse_filter, safe_next
 from apps.foundation.paging import page as page_of
 
 LEVELS = [(level.word, f"Can {level.word}") for level in Level]
@@ -338,6 +338,28 @@ def delete(request: HttpRequest, resource_id: str) -> HttpResponse:
     resource = fetch(Resource, resource_id, actor=actor)
     operations.trash_resource(actor=actor, resource=resource)
     return go(request, page_url(request, "access:trash"), say=f"{resource.path} is in the trash")
+
+
+@page("access/trash.html", methods=["POST"])
+def describe(request: HttpRequest, resource_id: str) -> HttpResponse:
+    """Change what a resource says about itself, from its own page."""
+    actor = request.actor  # type: ignore[attr-defined]
+    resource = fetch(Resource, resource_id, actor=actor)
+    wish: dict[str, Any] = {"description": request.POST.get("description", "").strip()}
+    if "labels" in request.POST:
+        pairs = [line.partition("=") for line in request.POST["labels"].splitlines() if line.strip()]
+        wish["labels"] = {name.strip(): value.strip() for name, _, value in pairs}
+    operations.describe_resource(actor=actor, resource=resource, **wish)
+    return go(request, safe_next(request, resource_url(request, resource)))
+
+
+@page("access/trash.html", methods=["POST"])
+def rename(request: HttpRequest, resource_id: str) -> HttpResponse:
+    """Give a resource another name, from its own page."""
+    actor = request.actor  # type: ignore[attr-defined]
+    resource = fetch(Resource, resource_id, actor=actor)
+    operations.rename_resource(actor=actor, resource=resource, name=request.POST.get("name", "").strip())
+    return go(request, resource_url(request, resource), say=f"Renamed to {resource.name}")
 
 
 @page("access/account.html", methods=["GET", "POST"])

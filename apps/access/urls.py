@@ -31,6 +31,8 @@ own_urls = [
     path("folders/<uuid:resource_id>", pages.folder, name="folder"),
     path("trash", pages.trash, name="trash"),
     path("trash/<uuid:resource_id>", pages.delete, name="delete"),
+    path("describe/<uuid:resource_id>", pages.describe, name="describe"),
+    path("rename/<uuid:resource_id>", pages.rename, name="rename"),
     path("account", pages.account, name="account"),
     path("workspaces", pages.workspaces, name="workspaces"),
 ]

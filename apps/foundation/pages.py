@@ -12,6 +12,7 @@ from urllib.parse import quote, urlsplit
 from django.conf import settings
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect, QueryDict
+from django.http.response import HttpResponseBase
 from django.template.loader import render_to_string
 from django.urls import reverse
 
@@ -240,7 +241,7 @@ def shell(request: HttpRequest) -> dict[str, Any]:
     }
 
 
-View = Callable[..., Mapping[str, Any] | HttpResponse]
+View = Callable[..., Mapping[str, Any] | HttpResponseBase]
 
 
 def page(
@@ -249,16 +250,16 @@ def page(
     *,
     fragments: Mapping[str, str] | None = None,
     anonymous: bool = False,
-) -> Callable[[View], Callable[..., HttpResponse]]:
+) -> Callable[[View], Callable[..., HttpResponseBase]]:
     """A view from a function that returns the template's context, or a whole answer.
 
     `fragments` maps the id of an htmx target to the template that fills it. A POST that raises Invalid or Conflict
     shows the page again with `errors` and `values` set, if the page also takes GET. `anonymous` lets nobody in particular in.
     """
 
-    def decorate(view: View) -> Callable[..., HttpResponse]:
+    def decorate(view: View) -> Callable[..., HttpResponseBase]:
         @wraps(view)
-        def answer(request: HttpRequest, **kwargs: Any) -> HttpResponse:
+        def answer(request: HttpRequest, **kwargs: Any) -> HttpResponseBase:
             if request.method not in methods and not (request.method == "HEAD" and "GET" in methods):
                 return HttpResponseNotAllowed(methods)
             kwargs.pop("workspace", None)
@@ -267,7 +268,7 @@ def page(
                 if not anonymous and getattr(request, "actor", None) is None:
                     raise Unauthenticated
                 result = view(request, **kwargs)
-                return result if isinstance(result, HttpResponse) else render(request, wanted, result)
+                return result if isinstance(result, HttpResponseBase) else render(request, wanted, result)
             except (Invalid, Conflict, TooMany) as error:
                 # A button's answer goes into a place that cannot hold a whole page, so it becomes a message.
                 whole_page = (
@@ -299,7 +300,7 @@ def _show_again(
         return render_error(request, second)
     finally:
         request.method = "POST"
-    if isinstance(result, HttpResponse):
+    if isinstance(result, HttpResponseBase):
         return result
     errors = {**fields, "": "" if fields else error.message}
     return render(request, template, {**result, "errors": errors, "values": posted}, status=error.status)

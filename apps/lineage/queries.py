@@ -52,6 +52,14 @@ def find_node(actor: Actor, kind: str, key: str, version: str = "") -> LineageNo
     return node
 
 
+def list_recent_nodes(actor: Actor, *, kind: str = "", limit: int = 60) -> list[LineageNode]:
+    """The newest nodes that the caller may see, to start looking from."""
+    nodes = LineageNode.objects.filter(kind=kind) if kind else LineageNode.objects.exclude(kind="person")
+    found = list(nodes.order_by("-created_at", "-id")[: 3 * limit])
+    hidden = _hidden(actor, found)
+    return [node for node in found if node.pk not in hidden][:limit]
+
+
 def around(actor: Actor, focus: LineageNode, *, up: int = 5, down: int = 5) -> Graph:
     """The graph upstream and downstream of a node, to the given depths."""
     depths, cut_up = _walk(focus, "upstream", min(up, DEPTH_MAX))

@@ -118,16 +118,7 @@ class RepoViewSet(RoomViewSet):
     def raw(self, request: Request, pk: str) -> StreamingHttpResponse:
         """A file's bytes at `ref`, as a download."""
         repo, wish = self._repo(request, pk), shape.PlaceIn.parse(request)
-        entry = repo.git.file(queries.resolve(repo, wish["ref"]), wish["path"], limit=1).entry
-        return StreamingHttpResponse(
-            _in_threads(repo.git.content(entry)),
-            content_type="application/octet-stream",
-            headers={
-                "Content-Length": str(entry.size_bytes),
-                "Content-Disposition": f"attachment; filename*=UTF-8''{quote(entry.name, safe='')}",
-                "Content-Security-Policy": "sandbox",
-            },
-        )
+        return download(repo, **wish)
 
     @extend_schema(parameters=[shape.DiffIn])
     @action(detail=True, methods=["get"])
@@ -153,6 +144,20 @@ def find_parent(actor: Any, parent_id: Any, parent_path: str | None) -> Resource
     if parent_path and parent_path != "/":
         return fetch_path(Resource, "folder", parent_path, actor=actor, needs=Level.DISCOVER)
     return root_resource()
+
+
+def download(repo: Repo, *, ref: str, path: str) -> StreamingHttpResponse:
+    """A file's bytes as an answer that browsers save and never show."""
+    entry = repo.git.file(queries.resolve(repo, ref), path, limit=1).entry
+    return StreamingHttpResponse(
+        _in_threads(repo.git.content(entry)),
+        content_type="application/octet-stream",
+        headers={
+            "Content-Length": str(entry.size_bytes),
+            "Content-Disposition": f"attachment; filename*=UTF-8''{quote(entry.name, safe='')}",
+            "Content-Security-Policy": "sandbox",
+        },
+    )
 
 
 async def _in_threads(pieces: Iterator[bytes]) -> AsyncIterator[bytes]:

@@ -1,4 +1,4 @@
-"""Registers the kind `repo`."""
+"""Registers the kind `repo`, its place in the side bar, and where commits have their pages."""
 
 from typing import Any
 
@@ -10,8 +10,16 @@ class ReposConfig(AppConfig):
 
     def ready(self) -> None:
         from apps.access.kinds import register_kind
+        from apps.foundation.pages import NavItem, register_navigation
+        from apps.lineage.nodes import Place, register_node_page
 
         def page(resource: Any) -> str:
             return f"repos/{resource.pk}"
 
+        def commit_page(place: Place) -> str:
+            repo_id, _, sha = place.key.partition(":")
+            return f"repos/{repo_id}/commits?commit={sha}"
+
         register_kind("repo", model="repos.Repo", containers={"workspace", "folder"}, icon="folder-git-2", page=page)
+        register_node_page("commit", commit_page)
+        register_navigation(NavItem("repos", "Repos", "folder-git-2", "repos:list", group=1, key="r"))

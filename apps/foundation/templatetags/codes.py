@@ -11,6 +11,7 @@ from typing import Any
 from django import template
 from django.utils.html import escape, format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
+from markdown_it import MarkdownIt
 from pygments import lex
 from pygments.lexer import Lexer
 from pygments.lexers import get_lexer_by_name, get_lexer_for_filename
@@ -264,3 +265,24 @@ def diff(file: FileDiff) -> SafeString:
         '<div class="scroll-x" tabindex="0" role="region" aria-label="Changes in {}"><table class="diff"><colgroup><col class="ln"><col><col class="ln"><col></colgroup><tbody>{}</tbody></table></div>',
         file.path, rows,
     )  # fmt: skip
+
+
+def _fence(self: Any, tokens: Any, index: int, options: Any, env: Any) -> str:
+    language = tokens[index].info.strip().split(" ")[0]
+    return code(language or "text", tokens[index].content)
+
+
+def _image(self: Any, tokens: Any, index: int, options: Any, env: Any) -> str:
+    # Pictures from elsewhere would tell others who reads here; their words stay.
+    return escape(tokens[index].content)
+
+
+_markdown = MarkdownIt("commonmark", {"html": False}).enable(["table", "strikethrough"])
+_markdown.add_render_rule("fence", _fence)
+_markdown.add_render_rule("image", _image)
+
+
+@register.filter
+def markdown(text: str) -> SafeString:
+    """What a member wrote in Markdown, as safe HTML: no raw HTML, no pictures, no addresses but http and https."""
+    return mark_safe(_markdown.render((text or "")[:HIGHLIGHT_LIMIT]))

@@ -1,0 +1,105 @@
+"""`{% load lineage %}`: the mini map of the rail, what was made from something, links into the list."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import urlencode
+
+from django import template
+from django.template import Context
+
+from apps.foundation.errors import NotFound
+from apps.foundation.pages import page_url
+from apps.foundation.templatetags.marks import tile
+from apps.lineage import queries
+from apps.lineage.nodes import address_of, tile_of, word
+
+register = template.Library()
+SHOWN = 5
+
+
+def lineage_address(request: Any, kind: str, key: str, version: str = "") -> str:
+    """The address of the lineage list around a node."""
+    wish = {"kind": kind, "id": key, **({"version": version} if version else {})}
+    return f"{page_url(request, 'lineage:list')}?{urlencode(wish)}"
+
+
+@register.simple_tag(takes_context=True)
+def lineage_url(context: Context, kind: str, key: Any, version: Any = "") -> str:
+    """`{% lineage_url "table_version" table.pk 17 as href %}`."""
+    return lineage_address(context["request"], kind, str(key), str(version))
+
+
+@register.inclusion_tag("lineage/_rail.html", takes_context=True)
+def lineage_rail(context: Context, kind: str, key: Any, version: Any = "") -> dict[str, Any]:
+    """The rail's mini map: one step up, the thing itself, one step down. Empty when nothing was recorded."""
+    request = context["request"]
+    try:
+        focus = queries.find_node(request.actor, kind, str(key), str(version))
+    except NotFound:
+        return {}
+    graph = queries.around(request.actor, focus, up=1, down=1)
+    sides: dict[str, list[tuple[Any, str]]] = {"up": [], "down": []}
+    for node in graph.nodes:
+        if node.id != graph.focus:
+            url = (
+                ""
+                if node.redacted
+                else address_of(request.actor.workspace.name, node.kind, node.key, node.version, node.resource_id)
+            )
+            sides["up" if node.depth < 0 else "down"].append((node, url))
+    return {
+        "focus": focus,
+        "up": sides["up"][:SHOWN],
+        "down": sides["down"][:SHOWN],
+        "more_up": max(0, len(sides["up"]) - SHOWN),
+        "more_down": max(0, len(sides["down"]) - SHOWN),
+        "href": lineage_address(request, kind, str(key), str(version)),
+    }
+
+
+@register.inclusion_tag("lineage/_made.html", takes_context=True)
+def made_from(context: Context, kind: str, key: Any, version: Any = "", depth: int = 2) -> dict[str, Any]:
+    """A line of what was made from something, activities left out: for a commit or a job run."""
+    request = context["request"]
+    try:
+        focus = queries.find_node(request.actor, kind, str(key), str(version))
+    except NotFound:
+        return {}
+    graph = queries.around(request.actor, focus, up=0, down=depth)
+    nodes = [node for node in graph.nodes if node.depth > 0]
+    rows = [
+        (node, address_of(request.actor.workspace.name, node.kind, node.key, node.version, node.resource_id))
+        for node in nodes
+        if not node.redacted
+    ]
+    return {"rows": rows[:8], "more": max(0, len(rows) - 8), "hidden": sum(node.redacted for node in nodes)}
+
+
+@register.simple_tag
+def node_tile(kind: str) -> Any:
+    """The tile of a kind of node."""
+    return tile(tile_of(kind))
+
+
+@register.filter
+def node_word(kind: str) -> str:
+    """What a kind of node is called."""
+    return word(kind)
+
+
+@register.filter
+def facts(values: dict[str, Any]) -> str:
+    """What is known of an edge, in one line: `rows 190,133, mode append`."""
+    parts = []
+    for name, value in list((values or {}).items())[:5]:
+        words = name.replace("_", " ")
+        if isinstance(value, bool):
+            parts.append(words if value else f"no {words}")
+        elif isinstance(value, int):
+            parts.append(f"{words} {value:,}")
+        elif isinstance(value, list):
+            parts.append(f"{len(value)} {words}")
+        elif value not in (None, ""):
+            parts.append(f"{words} {str(value)[:60]}")
+    return ", ".join(parts)
