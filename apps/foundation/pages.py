@@ -289,7 +289,7 @@ def page(
 
 def _show_again(
     request: HttpRequest, view: View, template: str, kwargs: dict[str, Any], error: BoathouseError
-) -> HttpResponse:
+) -> HttpResponseBase:
     """The form as it was filled in, with the sentences beside its fields."""
     fields = dict(error.fields) if isinstance(error, Invalid) else {}
     posted: QueryDict = request.POST
