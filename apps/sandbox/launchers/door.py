@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import selectors
 import socket
 from collections.abc import Callable
@@ -47,18 +48,17 @@ class _Pair:
         if self.closed:
             return
         try:
-            for flow in self.flows:
-                if (
-                    flow.source is ready
-                    and events & selectors.EVENT_READ
-                    and not flow.waiting
-                    and not flow.source_ended
-                ):
-                    flow.read()
-            for flow in self.flows:
-                flow.write()
-        except BlockingIOError:
-            pass
+            with contextlib.suppress(BlockingIOError):
+                for flow in self.flows:
+                    if (
+                        flow.source is ready
+                        and events & selectors.EVENT_READ
+                        and not flow.waiting
+                        and not flow.source_ended
+                    ):
+                        flow.read()
+                for flow in self.flows:
+                    flow.write()
         except OSError:
             self.close()
             return
