@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
+import drf_spectacular_sidecar
 from django.conf import settings
 from servestatic import ServeStaticASGI
 
@@ -36,3 +38,6 @@ serve = ServeStaticASGI(
     add_headers_function=_headers,
     allow_all_origins=False,
 )
+# The API's documentation page brings its own files, so that no page loads anything from another host.
+_SWAGGER = Path(drf_spectacular_sidecar.__file__).parent / "static" / "drf_spectacular_sidecar" / "swagger-ui-dist"
+serve.add_files(_SWAGGER, prefix="static/drf_spectacular_sidecar/swagger-ui-dist")
