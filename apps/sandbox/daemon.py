@@ -32,6 +32,7 @@ log = logging.getLogger("sandboxd")
 
 _RECONCILE_SECONDS = 5.0
 _KEEP_ENDED_SECONDS = 24 * 3600.0
+_LOCK_SECONDS = 5.0
 _WAIT_STEP_SECONDS = 0.01
 
 
@@ -68,7 +69,7 @@ class Daemon:
     def lock_home(self) -> int:
         """Hold the home's lock, so that two daemons never look after the same guests."""
         lock = os.open(self.launcher.folder / ".daemon.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        for _ in range(50):
+        for _ in range(int(_LOCK_SECONDS / 0.1)):
             with contextlib.suppress(BlockingIOError):
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 return lock

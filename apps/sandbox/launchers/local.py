@@ -29,7 +29,7 @@ _CLIENT_PACKAGE = Path(__file__).parents[3] / "client" / "boathouse"
 # Linux distributions and systemd leave this range of user ids alone.
 _FIRST_UID, _UID_COUNT = 1_900_000_000, 1 << 24
 _SOCKET_PATH_BYTES = 107
-_KEEPER_START_SECONDS = 20.0
+_KEEPER_START_SECONDS = 10.0
 
 
 class LocalLauncher:
@@ -54,19 +54,7 @@ class LocalLauncher:
             if found:
                 return found
             folder = self._prepare(spec)
-            log = os.open(folder / "keeper.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-            try:
-                self._keepers[spec.id] = subprocess.Popen(
-                    [sys.executable, "-I", "-S", str(_KEEPER), str(folder)],
-                    env={"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8"},
-                    cwd="/",
-                    stdin=subprocess.DEVNULL,
-                    stdout=log,
-                    stderr=log,
-                    start_new_session=True,
-                )
-            finally:
-                os.close(log)
+            self._start_keeper(spec.id, folder)
         return GuestState(spec.id, "starting", label=spec.label)
 
     def stop(self, guest_id: uuid.UUID, *, grace_seconds: float = 5, reason: Reason = "stopped") -> GuestState:
@@ -191,6 +179,21 @@ class LocalLauncher:
         folder = self.folder / str(spec.id)
         os.rename(new, folder)
         return folder
+
+    def _start_keeper(self, guest_id: uuid.UUID, folder: Path) -> None:
+        with open(folder / "keeper.log", "ab", opener=lambda name, flags: os.open(name, flags, 0o600)) as log:
+            keeper = subprocess.Popen(
+                [sys.executable, "-I", "-S", str(_KEEPER), str(folder)],
+                env={"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8"},
+                cwd="/",
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+        self._keepers[guest_id] = keeper
+        # The keeper writes the same, but later: both may be killed before that.
+        write_atomically(folder / "keeper.json", {"pid": keeper.pid, "birth": linux.birth_of(keeper.pid)})
 
     def _copy_guest_code(self) -> Path:
         """Our guest package and client, compiled, where guests that run now keep them while we are upgraded."""
