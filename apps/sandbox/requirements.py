@@ -145,9 +145,10 @@ def _sound(lines: Iterator[tuple[str, str]] | list[tuple[str, str]], source: str
         except InvalidRequirement as failure:
             reason = str(failure).splitlines()[0]
             raise EnvironmentFailed(f"{place}: “{line[:200]}” is not a requirement: {reason}") from None
-        if wanted.url:
+        # A tool would take such a name for a file.
+        if wanted.url or wanted.name.lower().endswith((".whl", ".zip", ".gz", ".bz2", ".tgz", ".xz", ".tar")):
             raise EnvironmentFailed(
-                f"{place}: {wanted.name} names an address; packages come from the package index only"
+                f"{place}: {wanted.name} is a file or an address; packages come from the package index only"
             )
         if wanted.name.lower() != _OURSELVES:
             sound.add(str(wanted))

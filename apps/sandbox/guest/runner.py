@@ -18,7 +18,6 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
-from types import FrameType
 from typing import BinaryIO, TypeVar
 
 from . import protocol
@@ -43,7 +42,7 @@ class Run:
         self.more = threading.Condition()
         self.output_ended = False
         self.script: subprocess.Popen[bytes] | None = None
-        self.stopping = False
+        self.stopping = threading.Event()
         self.ended = threading.Event()
 
     def keep(self, chunk: bytes) -> None:
@@ -83,9 +82,9 @@ class Run:
 
     def stop(self, reason: str) -> None:
         """Ask the script to end, and end it after the grace."""
-        if self.stopping or self.script is None or self.script.poll() is not None:
+        if self.stopping.is_set() or self.script is None or self.script.poll() is not None:
             return
-        self.stopping = True
+        self.stopping.set()
         self.keep(f"[boathouse: {reason}]\n".encode())
         self.script.terminate()
         threading.Timer(_GRACE_SECONDS, self.script.kill).start()
@@ -128,9 +127,9 @@ class Run:
             except protocol.Refused:
                 return
             except protocol.Away:
-                failures = min(failures + 1, 5)
+                failures = min(failures + 1, 6)
             if failures:
-                time.sleep(0.15 * 2**failures)
+                time.sleep(0.05 * 2**failures)
             elif not self.output_ended:
                 time.sleep(_LOG_SECONDS)
 
@@ -189,11 +188,8 @@ def main() -> int:
     wish = parser.parse_args()
     run = Run(os.environ["BOATHOUSE_URL"], os.environ["BOATHOUSE_TOKEN"])
 
-    def on_term(_number: int, _frame: FrameType | None) -> None:
-        # A lock of the interrupted thread may be held, so the work is another thread's.
-        threading.Thread(target=run.stop, args=("stopped",), daemon=True).start()
-
-    signal.signal(signal.SIGTERM, on_term)
+    # A stop from outside reaches the script as well, which may clean up; the keeper counts the grace.
+    signal.signal(signal.SIGTERM, lambda *_: run.stopping.set())
     shipper = threading.Thread(target=run.ship, daemon=True)
     for thread in (shipper, threading.Thread(target=run.beat, daemon=True)):
         thread.start()

@@ -5,10 +5,12 @@ from __future__ import annotations
 import contextlib
 import selectors
 import socket
+import struct
 from collections.abc import Callable
 
 _CHUNK_BYTES = 256 * 1024
 _MOST_CONNECTIONS = 64
+_PATIENCE = struct.pack("ll", 1, 0)
 
 
 class _Flow:
@@ -117,7 +119,8 @@ class Door:
         except OSError:
             return
         outer = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        outer.settimeout(1)
+        # A time-out set in Python would turn a full queue at web into a failure at once.
+        outer.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, _PATIENCE)
         try:
             outer.connect(self.api_socket)
         except OSError:
