@@ -51,6 +51,7 @@ class Daemon:
         lock = self.lock_home()
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: self.ending.set())
+        self.launcher.tidy()
         self.report = capabilities_report(self.launcher)
         for sentence in self.report["missing"]:
             log.warning("%s", sentence)
@@ -64,6 +65,7 @@ class Daemon:
                 log.exception("could not look after the guests; trying again")
         self.socket_path.unlink(missing_ok=True)
         self.stop_all()
+        self.launcher.tidy()
         os.close(lock)
 
     def lock_home(self) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import signal
 import time
@@ -24,11 +25,11 @@ def _own_paths() -> dict[str, str]:
 
 def _make(parents: list[Path], name: str, needs: str) -> Path | None:
     """A new group below the first parent that allows it and offers the file `needs`."""
-    for parent in parents:
+    for parent in [*parents, *parents]:  # again, since the last guest's end may take the family away just now
         group = parent / name
         with contextlib.suppress(OSError):
             group.parent.mkdir(exist_ok=True)
-            if needs.startswith(("memory.max", "pids.max")):
+            if needs in ("memory.max", "pids.max") and (parent / "cgroup.subtree_control").exists():
                 for level in (parent, group.parent):
                     with contextlib.suppress(OSError):
                         (level / "cgroup.subtree_control").write_text("+memory +pids")
@@ -125,14 +126,29 @@ class Group:
         """Remove the groups of a guest that has ended."""
         for folder in self._folders():
             for _ in range(20):
-                try:
-                    folder.rmdir()
-                except FileNotFoundError:
-                    break
-                except OSError:
-                    time.sleep(0.02)
-                else:
-                    break
+                with contextlib.suppress(FileNotFoundError, PermissionError):
+                    try:
+                        folder.rmdir()
+                    except OSError as failure:
+                        if failure.errno == errno.EBUSY:
+                            time.sleep(0.02)
+                            continue
+                        raise
+                break
+            # The family goes with its last member.
+            with contextlib.suppress(OSError):
+                folder.parent.rmdir()
+
+    @classmethod
+    def clear(cls, family: str, keep: set[str]) -> None:
+        """Remove the empty groups of a family that are nobody's any more, and the family when it is empty."""
+        for parent in {*_MOUNT.glob(f"**/{family}")} if _MOUNT.is_dir() else ():
+            for group in parent.iterdir():
+                if group.is_dir() and group.name not in keep:
+                    with contextlib.suppress(OSError):
+                        group.rmdir()
+            with contextlib.suppress(OSError):
+                parent.rmdir()
 
     def to_dict(self) -> dict[str, str | int | None]:
         """The group as plain JSON values."""
@@ -145,8 +161,5 @@ class Group:
     @classmethod
     def from_dict(cls, values: dict) -> Group:
         """The group that `to_dict` wrote."""
-        return cls(
-            Path(values["memory"]) if values["memory"] else None,
-            Path(values["pids"]) if values["pids"] else None,
-            values["version"],
-        )
+        memory, pids = (Path(values[kind]) if values.get(kind) else None for kind in ("memory", "pids"))
+        return cls(memory, pids, values.get("version", 0))

@@ -22,6 +22,11 @@ class _Flow:
         self.source_ended = False
         self.sink_told = False
 
+    @property
+    def is_open(self) -> bool:
+        """Whether there is room for more from the source."""
+        return not self.waiting and not self.source_ended
+
     def read(self) -> None:
         self.waiting = self.source.recv(_CHUNK_BYTES)
         self.source_ended = not self.waiting
@@ -52,14 +57,10 @@ class _Pair:
         try:
             with contextlib.suppress(BlockingIOError):
                 for flow in self.flows:
-                    if (
-                        flow.source is ready
-                        and events & selectors.EVENT_READ
-                        and not flow.waiting
-                        and not flow.source_ended
-                    ):
+                    if flow.source is ready and events & selectors.EVENT_READ and flow.is_open:
                         flow.read()
-                for flow in self.flows:
+            for flow in self.flows:
+                with contextlib.suppress(BlockingIOError):
                     flow.write()
         except OSError:
             self.close()
@@ -73,7 +74,7 @@ class _Pair:
     def watch(self) -> None:
         """Wait only for what can move bytes, so that an idle or blocked side costs nothing."""
         for there, back in (self.flows, reversed(self.flows)):
-            wanted = 0 if there.source_ended or there.waiting else selectors.EVENT_READ
+            wanted = selectors.EVENT_READ if there.is_open else 0
             if back.waiting:
                 wanted |= selectors.EVENT_WRITE
             self.door.want(there.source, wanted, lambda events, end=there.source: self.step(end, events))

@@ -48,7 +48,6 @@ class Keeper:
         self.folder = folder
         stored = json.loads((folder / "spec.json").read_text())
         self.uid, self.gid, self.guest_code = stored["uid"], stored["gid"], stored["guest_code"]
-        self.family: str = stored["family"]
         self.spec = GuestSpec.from_dict(stored["spec"])
         secrets = folder / "env.json"
         self.env: dict[str, str] = json.loads(secrets.read_text())
@@ -75,9 +74,7 @@ class Keeper:
         signal.signal(signal.SIGTERM, self.on_stop)
         signal.signal(signal.SIGCHLD, lambda *_: None)
         write_atomically(self.folder / "keeper.json", {"pid": os.getpid(), "birth": linux.birth_of(os.getpid())})
-        limits = self.spec.limits
-        self.group = Group.create(self.family, str(self.spec.id), limits.memory_bytes, limits.processes)
-        write_atomically(self.folder / "group.json", self.group.to_dict())
+        self.group = Group.from_dict(json.loads((self.folder / "group.json").read_text()))
         listener = self.listen()
         try:
             self.start(listener)

@@ -134,15 +134,23 @@ class LocalLauncher:
         remove_tree(gone)
 
     def sweep(self, older_than_seconds: float) -> None:
-        """Remove what ended long ago and what a killed daemon left half made or half removed."""
-        for state in list(self.list_guests()):
-            if state.is_final and (state.ended_at or 0) < time.time() - older_than_seconds:
-                self.remove(state.id)
-        for folder in self.folder.glob(".gone-*"):
-            remove_tree(folder)
-        for folder in self.folder.glob(".new-*"):
-            if folder.stat().st_mtime < time.time() - 60:
-                remove_tree(folder)
+        """Write down who was lost, and remove what ended long ago."""
+        for folder in self.folder.iterdir():
+            with contextlib.suppress(ValueError, FileNotFoundError):
+                guest_id = uuid.UUID(folder.name)
+                if not (folder / "exit.json").exists():
+                    self.check(guest_id)
+                elif (folder / "exit.json").stat().st_mtime < time.time() - older_than_seconds:
+                    self.remove(guest_id)
+
+    def tidy(self) -> None:
+        """Remove what a killed daemon left half made or half removed."""
+        with self._lock:
+            for pattern in (".gone-*", ".new-*"):
+                for folder in self.folder.glob(pattern):
+                    remove_tree(folder)
+            running = {str(state.id) for state in self.list_guests() if not state.is_final}
+            Group.clear(self.family, keep=running)
 
     # Inside
 
@@ -174,8 +182,10 @@ class LocalLauncher:
             gid = os.getgid()
         values = spec.to_dict()
         write_atomically(new / "env.json", values.pop("env"))
-        stored = {"spec": values, "uid": uid, "gid": gid, "guest_code": self.guest_code, "family": self.family}
+        stored = {"spec": values, "uid": uid, "gid": gid, "guest_code": self.guest_code}
         write_atomically(new / "spec.json", {**stored, "created_at": time.time()})
+        group = Group.create(self.family, str(spec.id), spec.limits.memory_bytes, spec.limits.processes)
+        write_atomically(new / "group.json", group.to_dict())
         folder = self.folder / str(spec.id)
         os.rename(new, folder)
         return folder
@@ -246,9 +256,7 @@ class LocalLauncher:
 
     def _bury(self, folder: Path) -> dict:
         """Write the final word about a guest whose keeper died, after making sure that nothing of it is left."""
-        group = _read(folder / "group.json")
-        if group:
-            Group.from_dict(group).kill()
+        Group.from_dict(_read(folder / "group.json") or {}).kill()
         wish = _read(folder / "stop.json")
         if wish:
             write_exit(folder, code=None, signal=int(signal.SIGKILL), reason=wish["reason"])
