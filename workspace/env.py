@@ -113,6 +113,7 @@ class Env:
     secret_key = Variable("BOATHOUSE_SECRET_KEY", str, lambda env: env.place.secret_key(), "Signs and encrypts.", "generated into the home, mode 600")
     web_processes = Variable("BOATHOUSE_WEB_PROCESSES", _count, _by_cores, "How many web processes share the listening socket.", "by cores, 2 to 8")
     workers = Variable("BOATHOUSE_WORKERS", _count, _by_cores, "How many tasks of one kind run at the same time.", "by cores, 2 to 8")
+    job_slots = Variable("BOATHOUSE_JOB_SLOTS", _count, _by_cores, "How many job runs are under way at the same time; the next ones wait.", "by cores, 2 to 8")
     egress_allow = Variable("BOATHOUSE_EGRESS_ALLOW", _destinations, (), "Comma list of host:port that git, webhooks and imports may reach although the address rules refuse it.", "empty")
     email_url = Variable("BOATHOUSE_EMAIL_URL", _url("smtp", "smtps", "file"), lambda env: f"file://{env.home / 'mail'}", "Where mail goes: smtp://user:pw@host:port.", "a folder of files in the home")
     extra_hosts = Variable("BOATHOUSE_ALLOWED_HOSTS", _names, (), "Comma list of host names that this installation answers to, beside its own and the loopback addresses.", "empty")

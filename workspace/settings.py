@@ -31,6 +31,7 @@ INSTALLED_APPS = [
     "apps.access",
     "apps.sandbox",
     "apps.lineage",
+    "apps.jobs",
     "apps.repos",
     "apps.tables",
     "apps.home",
@@ -97,6 +98,7 @@ BOATHOUSE_URL = env.url
 BOATHOUSE_RUNTIME = env.place.runtime
 BOATHOUSE_GUEST_SOCKET = env.place.guest_socket
 BOATHOUSE_SANDBOX_SOCKET = env.place.sandbox_socket
+BOATHOUSE_JOB_SLOTS = env.job_slots
 REDIS_URL = env.redis_url
 CACHES = {"default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": env.redis_url}}
 

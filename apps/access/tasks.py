@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import logging
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from celery import shared_task
 from django.db import connection, transaction
 
-from apps.access.actor import system_actor
+from apps.access.actor import Actor, system_actor
 from apps.access.models import Workspace
 from apps.access.scope import workspace_scope
 
@@ -35,6 +36,35 @@ def workspace_task(queue: str = "control", **options: Any) -> Callable[[Callable
                 return None
             with workspace_scope(workspace):
                 return function(system_actor(workspace), *arguments)
+
+        return run
+
+    return wrap
+
+
+def stepped_task(queue: str = "control", **options: Any) -> Callable[[Callable[..., Any]], Any]:
+    """A Celery task that takes longer than a transaction may: the function gets `open_scope`, for each of its short steps.
+
+    `with open_scope() as actor:` is one transaction in the workspace; between two the connection is given back.
+    """
+
+    def wrap(function: Callable[..., Any]) -> Any:
+        @shared_task(name=_listed(function, queue), **options)
+        @functools.wraps(function)
+        def run(workspace_id: str, *arguments: Any) -> Any:
+            workspace = Workspace.objects.filter(pk=workspace_id).first()
+            if workspace is None:
+                logger.info("workspace %s is gone; nothing to do for %s", workspace_id, function.__name__)
+                return None
+
+            @contextlib.contextmanager
+            def open_scope() -> Iterator[Actor]:
+                with workspace_scope(workspace):
+                    yield system_actor(workspace)
+                if not connection.in_atomic_block:
+                    connection.close()
+
+            return function(open_scope, *arguments)
 
         return run
 

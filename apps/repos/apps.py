@@ -1,4 +1,4 @@
-"""Registers the kind `repo`, its place in the side bar, and where commits have their pages."""
+"""Registers the kind `repo`, its place in the side bar, its commits' pages, and repositories as a source of jobs' code."""
 
 from typing import Any
 
@@ -12,6 +12,8 @@ class ReposConfig(AppConfig):
         from apps.access.kinds import register_kind
         from apps.foundation.pages import NavItem, register_navigation
         from apps.lineage.nodes import Place, register_node_page
+        from apps.jobs.sources import register_source
+        from apps.repos.source import RepoSource
 
         def page(resource: Any) -> str:
             return f"repos/{resource.pk}"
@@ -23,3 +25,4 @@ class ReposConfig(AppConfig):
         register_kind("repo", model="repos.Repo", containers={"workspace", "folder"}, icon="folder-git-2", page=page)
         register_node_page("commit", commit_page)
         register_navigation(NavItem("repos", "Repos", "folder-git-2", "repos:list", group=1, key="r"))
+        register_source("repo", RepoSource())

@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+import tarfile
 import time
 
 import pytest
@@ -267,10 +268,25 @@ def test_export_writes_files_and_leaves_out_what_leads_away(tmp_path, bare, copy
     assert os.access(target / "run.sh", os.X_OK) and not os.access(target / "train.py", os.X_OK)
     for path in target.rglob("*"):
         assert path.resolve().is_relative_to(target.resolve())
+    tar = tmp_path / "source.tar"
+    assert git.export_tar(bare, sha, tar) == done
+    (tmp_path / "unpacked").mkdir()
+    with tarfile.open(tar) as archive:
+        archive.extractall(tmp_path / "unpacked", filter="data")
+    assert listing(tmp_path / "unpacked") == listing(target)
     with pytest.raises(Invalid):
         git.export(bare, sha, tmp_path / "small", max_bytes=10)
     with pytest.raises(Invalid):
         git.export(bare, sha, target)  # never over what is there
+
+
+def listing(folder):
+    """Every file with its content, mode and target, for comparing two folders."""
+    found = {}
+    for path in sorted(folder.rglob("*")):
+        kind = os.readlink(path) if path.is_symlink() else path.read_bytes() if path.is_file() else None
+        found[str(path.relative_to(folder))] = (kind, os.access(path, os.X_OK))
+    return found
 
 
 def test_a_submodule_is_not_followed(tmp_path, bare, copy, story):

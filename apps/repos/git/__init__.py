@@ -1,7 +1,7 @@
 """The only door to git: bare repositories read and changed by fixed command lines, nothing a person typed among the options."""
 
 from .backend import Answer, ClientGone, Question, ask
-from .export import Exported, export
+from .export import Exported, export, export_tar
 from .process import FETCH_REQUEST_BYTES, PUSH_BYTES, GitFailed, OutputTooLarge, close, environment, start, stop
 from .reading import Blob, Commit, Diff, Entry, Ref, Repository
 
@@ -24,6 +24,7 @@ __all__ = [
     "close",
     "environment",
     "export",
+    "export_tar",
     "start",
     "stop",
 ]

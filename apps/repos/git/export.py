@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import os
+import tarfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from apps.foundation.errors import Invalid
 from apps.repos import refnames
@@ -27,14 +31,57 @@ class Exported:
 
 
 def export(
-    repository: Repository,
-    commit: str,
-    folder: Path,
-    *,
-    max_files: int = MAX_FILES,
-    max_bytes: int = MAX_BYTES,
+    repository: Repository, commit: str, folder: Path, *, max_files: int = MAX_FILES, max_bytes: int = MAX_BYTES
 ) -> Exported:
     """Write the files of a commit below an empty folder of ours; no submodules, no filters, links only to files of the same tree."""
+    files, links, done = _sort_out(repository, commit, max_files, max_bytes)
+    with closing_batch(repository) as batch:
+        folder.mkdir(parents=True, exist_ok=True)
+        folders = _folders_of(files)
+        for name in sorted(folders):
+            (folder / name).mkdir(exist_ok=True)
+        for entry in files:
+            _write(batch, entry, folder / entry.path)
+        for entry, target in _sound_links(batch, files, links, done.left_out):
+            (folder / entry.path).parent.mkdir(parents=True, exist_ok=True)
+            os.symlink(target, folder / entry.path)
+    return done
+
+
+def export_tar(
+    repository: Repository, commit: str, target: Path, *, max_files: int = MAX_FILES, max_bytes: int = MAX_BYTES
+) -> Exported:
+    """The same as a tar file, without a path of the commit ever touching our disk; readable by everybody, replaced whole."""
+    files, links, done = _sort_out(repository, commit, max_files, max_bytes)
+    draft = target.with_name(f".{target.name}.draft")
+    with closing_batch(repository) as batch, tarfile.open(draft, "w", format=tarfile.PAX_FORMAT) as archive:
+        for entry in files:
+            member = tarfile.TarInfo(entry.path)
+            member.size, member.mode = _request(batch, entry), 0o755 if entry.mode == "100755" else 0o644
+            archive.addfile(member, batch.stdout)
+            batch.stdout.read(1)
+        for entry, place in _sound_links(batch, files, links, done.left_out):
+            member = tarfile.TarInfo(entry.path)
+            member.type, member.linkname = tarfile.SYMTYPE, place
+            archive.addfile(member)
+    draft.chmod(0o644)
+    draft.rename(target)
+    return done
+
+
+@contextmanager
+def closing_batch(repository: Repository) -> Iterator[Any]:
+    """A running `cat-file --batch`, ended with the block."""
+    batch = repository.batch()
+    try:
+        yield batch
+    finally:
+        process.close(batch)
+
+
+def _sort_out(
+    repository: Repository, commit: str, max_files: int, max_bytes: int
+) -> tuple[list[Entry], list[Entry], Exported]:
     files: list[Entry] = []
     links: list[Entry] = []
     left_out: list[tuple[str, str]] = []
@@ -49,33 +96,28 @@ def export(
             total += entry.size_bytes or 0
         if len(files) + len(links) > max_files or total > max_bytes:
             raise Invalid(f"This commit is larger than a job may check out ({max_files} files, {max_bytes >> 20} MB).")
-    batch = repository.batch()
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        folders = _make_folders(folder, files)
-        for entry in files:
-            _write(batch, entry, folder / entry.path)
-        known = folders | {entry.path for entry in files}
-        for entry in links:
-            target = _read(batch, entry).decode(errors="replace")
-            if not _stays_inside(entry.path, target, folders, known):
-                left_out.append((entry.path, "a link that leads outside or to another link"))
-                continue
-            (folder / entry.path).parent.mkdir(parents=True, exist_ok=True)
-            os.symlink(target, folder / entry.path)
-    finally:
-        process.close(batch)
-    return Exported(len(files), total, left_out)
+    return files, links, Exported(len(files), total, left_out)
 
 
-def _make_folders(root: Path, files: list[Entry]) -> set[str]:
+def _folders_of(files: list[Entry]) -> set[str]:
     folders = {""}
     for entry in files:
         parts = entry.path.split("/")[:-1]
         folders.update("/".join(parts[:depth]) for depth in range(1, len(parts) + 1))
-    for name in sorted(folders):
-        (root / name).mkdir(exist_ok=True)
     return folders
+
+
+def _sound_links(
+    batch: Any, files: list[Entry], links: list[Entry], left_out: list[tuple[str, str]]
+) -> Iterator[tuple[Entry, str]]:
+    folders = _folders_of(files)
+    known = folders | {entry.path for entry in files}
+    for entry in links:
+        target = _read(batch, entry).decode(errors="replace")
+        if _stays_inside(entry.path, target, folders, known):
+            yield entry, target
+        else:
+            left_out.append((entry.path, "a link that leads outside or to another link"))
 
 
 def _stays_inside(path: str, target: str, folders: set[str], known: set[str]) -> bool:
@@ -96,7 +138,7 @@ def _stays_inside(path: str, target: str, folders: set[str], known: set[str]) ->
     return "/".join(here) in known
 
 
-def _request(batch, entry: Entry) -> int:
+def _request(batch: Any, entry: Entry) -> int:
     batch.stdin.write(f"{entry.sha}\n".encode())
     batch.stdin.flush()
     sha, kind, size = batch.stdout.readline().decode().split()
@@ -105,7 +147,7 @@ def _request(batch, entry: Entry) -> int:
     return int(size)
 
 
-def _read(batch, entry: Entry) -> bytes:
+def _read(batch: Any, entry: Entry) -> bytes:
     size = _request(batch, entry)
     if size > MAX_LINK_BYTES:
         raise Invalid(f"The link {entry.path} has a target of {size} bytes; a path is shorter.")
@@ -114,7 +156,7 @@ def _read(batch, entry: Entry) -> bytes:
     return content
 
 
-def _write(batch, entry: Entry, target: Path) -> None:
+def _write(batch: Any, entry: Entry, target: Path) -> None:
     left = _request(batch, entry)
     mode = 0o755 if entry.mode == "100755" else 0o644
     try:

@@ -1,0 +1,177 @@
+"""Reads of jobs: lists, logs by byte and by line, and the receipt of a run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.db import models
+
+from apps.access.actor import Actor
+from apps.access.policy import visible
+from apps.foundation.errors import NotFound
+from apps.jobs.models import Attempt, Job, JobRun, LogChunk
+
+LOG_BYTES = 256 << 10
+LOG_LINES = 1000
+
+
+@dataclass(frozen=True)
+class LogPiece:
+    """A piece of a log as text; `next_offset` is where to go on, `is_complete` says that nothing will follow it."""
+
+    attempt: int
+    offset: int
+    next_offset: int
+    content: str
+    is_complete: bool
+
+
+@dataclass(frozen=True)
+class LogLine:
+    """One line of a log: its number, counted from 1, when it arrived, its text."""
+
+    n: int
+    at: datetime
+    text: str
+
+
+@dataclass(frozen=True)
+class Receipt:
+    """What a job run was made of: the proof that a run, table version or model made by it carries."""
+
+    run_id: str
+    name: str
+    state: str
+    source_path: str
+    commit: str
+    patch: str | None
+    script: str
+    parameters: dict[str, Any]
+    environment_digest: str
+    environment_lock: str
+    user: str
+    log_url: str
+    started_at: datetime | None
+    ended_at: datetime | None
+
+
+def list_jobs(actor: Actor) -> models.QuerySet[Job]:
+    """The jobs that the actor may view."""
+    return visible(Job, actor).select_related("resource", "resource__owner", "resource__workspace", "source")
+
+
+def list_runs(actor: Actor, job: Job | None = None, state: str = "") -> models.QuerySet[JobRun]:
+    """Runs of jobs that the actor may view."""
+    runs = visible(JobRun, actor).select_related("job__resource", "user", "source", "environment_used")
+    if job is not None:
+        runs = runs.filter(job=job)
+    return runs.filter(state=state) if state else runs
+
+
+def get_attempt(run: JobRun, number: int | None = None) -> Attempt:
+    """One attempt of a run, the newest without a number. Raises NotFound."""
+    attempts = run.attempts.order_by("-number")
+    attempt = attempts.first() if number is None else attempts.filter(number=number).first()
+    if attempt is None:
+        raise NotFound("This run has no such attempt yet.")
+    return attempt
+
+
+def read_log(attempt: Attempt, offset: int = 0, size: int = LOG_BYTES) -> LogPiece:
+    """A piece of an attempt's log from a byte on, never ending inside a character while more can follow."""
+    content, at = b"", offset
+    for chunk in LogChunk.objects.filter(attempt=attempt, end__gt=offset).order_by("offset")[:200]:
+        begin = max(0, at - chunk.offset) if content or chunk.offset <= at else 0
+        if chunk.offset > at:
+            at = chunk.offset  # bytes over the log's limit were not kept
+        piece = bytes(chunk.content)[begin : begin + size - len(content)]
+        content += piece
+        at += len(piece)
+        if len(content) >= size:
+            break
+    is_complete = attempt.is_final and at >= _kept(attempt)
+    keep = len(content) if is_complete else _whole_characters(content)
+    text = content[:keep].decode(errors="replace")
+    return LogPiece(attempt.number, offset, at - (len(content) - keep), text, is_complete)
+
+
+def read_lines(attempt: Attempt, after: int = 0, size: int = LOG_LINES) -> tuple[list[LogLine], bool]:
+    """Lines after the `after`-th, the last only when it has ended; and whether more are there already."""
+    start = LogChunk.objects.filter(attempt=attempt, line__lte=after).order_by("-line", "-offset").first()
+    if start is None:
+        return [], False
+    # A line may begin in an earlier chunk of the same line number.
+    first = LogChunk.objects.filter(attempt=attempt, line=start.line).order_by("offset").first() or start
+    lines: list[LogLine] = []
+    rest, number, begun = b"", first.line, first.at
+    for chunk in LogChunk.objects.filter(attempt=attempt, offset__gte=first.offset).order_by("offset")[:500]:
+        begun = begun if rest else chunk.at
+        *whole, rest = (rest + bytes(chunk.content)).split(b"\n")
+        for line in whole:
+            number += 1
+            if number > after:
+                lines.append(LogLine(number, begun, line.decode(errors="replace").rstrip("\r")))
+            begun = chunk.at
+        if len(lines) > size:
+            return lines[:size], True
+    if rest and attempt.is_final and number + 1 > after:
+        lines.append(LogLine(number + 1, begun, rest.decode(errors="replace")))
+    return lines, False
+
+
+def receipt(job_run_id: Any) -> Receipt:
+    """The receipt of a job run. No check: for rooms whose things the run made and whose own check has been done."""
+    rows = JobRun.objects.select_related("job__resource", "user", "source", "environment_used")
+    run = rows.filter(pk=job_run_id).first()
+    if run is None:
+        raise NotFound
+    used = run.environment_used
+    return Receipt(
+        run_id=str(run.pk),
+        name=str(run),
+        state=run.state,
+        source_path=run.source.path if run.source else "",
+        commit=run.commit,
+        patch=None,  # a job always runs a commit as it is
+        script=run.script,
+        parameters=run.parameters,
+        environment_digest=used.digest if used else "",
+        environment_lock=used.lock if used else "",
+        user=run.user.label if run.user else "",
+        log_url=f"/api/v1/job-runs/{run.pk}/log",
+        started_at=run.started_at,
+        ended_at=run.ended_at,
+    )
+
+
+def context(attempt: Attempt) -> dict[str, Any]:
+    """What a guest may know of its run."""
+    run = attempt.run
+    return {
+        "protocol": 1,
+        "job_run_id": str(run.pk),
+        "job": run.job.resource.path,
+        "number": run.number,
+        "attempt": attempt.number,
+        "workspace": run.job.resource.workspace.name,
+        "commit": run.commit,
+        "script": run.script,
+        "parameters": run.parameters,
+    }
+
+
+def _kept(attempt: Attempt) -> int:
+    return LogChunk.objects.filter(attempt=attempt).order_by("-offset").values_list("end", flat=True).first() or 0
+
+
+def _whole_characters(content: bytes) -> int:
+    """How many bytes end on a whole character."""
+    for back in range(1, min(4, len(content)) + 1):
+        byte = content[-back]
+        if byte & 0xC0 == 0x80:
+            continue
+        length = 1 if byte < 0x80 else 2 if byte >> 5 == 6 else 3 if byte >> 4 == 14 else 4 if byte >> 3 == 30 else 1
+        return len(content) - back if length > back else len(content)
+    return len(content)

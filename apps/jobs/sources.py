@@ -1,0 +1,60 @@
+"""Where a job's code comes from. Rooms above register theirs (repos does), so that jobs knows commits without knowing git."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from apps.access.models import Resource
+from apps.foundation.errors import Invalid
+
+
+@dataclass(frozen=True)
+class Packed:
+    """What was put into a source's tar file, and a sentence for each thing left out."""
+
+    file_count: int
+    total_bytes: int
+    left_out: list[str]
+
+
+class Source(Protocol):
+    """A kind of resource that has commits."""
+
+    def resolve(self, resource: Resource, ref: str) -> str:
+        """The commit that a ref names ("": the default one); raises NotFound."""
+
+    def read(self, resource: Resource, commit: str, path: str) -> bytes | None:
+        """A small file's bytes at a commit, or None when there is none."""
+
+    def keep(self, resource: Resource, commit: str) -> None:
+        """Keep the commit for as long as the resource stands."""
+
+    def pack(self, resource: Resource, commit: str, target: Path) -> Packed:
+        """Write the commit's files into a tar file."""
+
+    def observe_use(self, resource: Resource, commit: str, run_id: str, run_name: str, job: Resource) -> None:
+        """Record in lineage that a job run read the commit."""
+
+    def page(self, resource: Resource, commit: str) -> str:
+        """The address of the commit's page below `/w/<workspace>/`."""
+
+
+_sources: dict[str, Source] = {}
+
+
+def register_source(kind: str, source: Source) -> None:
+    """Make a kind of resource one that jobs can take code from."""
+    _sources[kind] = source
+
+
+def source_of(resource: Resource | None) -> Any:
+    """The source for a resource. Raises Invalid for one without code."""
+    if resource is None or resource.deleted_at is not None:
+        raise Invalid("The repository of this job is gone; choose another one.", code="source_gone")
+    if resource.kind not in _sources:
+        raise Invalid(
+            fields={"source_id": f"A {resource.kind} has no code to run; choose one of: {', '.join(_sources)}."}
+        )
+    return _sources[resource.kind]
