@@ -99,14 +99,14 @@ def read_log(attempt: Attempt, offset: int = 0, size: int = LOG_BYTES) -> LogPie
 
 def read_lines(attempt: Attempt, after: int = 0, size: int = LOG_LINES) -> tuple[list[LogLine], bool]:
     """Lines after the `after`-th, the last only when it has ended; and whether more are there already."""
-    start = LogChunk.objects.filter(attempt=attempt, line__lte=after).order_by("-line", "-offset").first()
-    if start is None:
+    chunks = LogChunk.objects.filter(attempt=attempt).order_by("offset")
+    # The last chunk that began before the wanted line: what it begins with is the end of a line that is not wanted.
+    first = chunks.filter(line__lt=after).last() or chunks.first()
+    if first is None:
         return [], False
-    # A line may begin in an earlier chunk of the same line number.
-    first = LogChunk.objects.filter(attempt=attempt, line=start.line).order_by("offset").first() or start
     lines: list[LogLine] = []
     rest, number, begun = b"", first.line, first.at
-    for chunk in LogChunk.objects.filter(attempt=attempt, offset__gte=first.offset).order_by("offset")[:500]:
+    for chunk in chunks.filter(offset__gte=first.offset)[:500]:
         begun = begun if rest else chunk.at
         *whole, rest = (rest + bytes(chunk.content)).split(b"\n")
         for line in whole:

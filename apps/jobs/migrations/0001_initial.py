@@ -8,142 +8,303 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('access', '0002_walls_and_functions'),
+        ("access", "0002_walls_and_functions"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='Job',
+            name="Job",
             fields=[
-                ('resource', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, primary_key=True, related_name='job', serialize=False, to='access.resource')),
-                ('ref', models.CharField(blank=True, max_length=250)),
-                ('script', models.CharField(max_length=1000)),
-                ('parameters', models.JSONField(default=list)),
-                ('environment', models.CharField(choices=[('commit', 'Commit'), ('default', 'Default')], default='commit', max_length=16)),
-                ('queue', models.CharField(choices=[('train', 'Train'), ('score', 'Score')], default='train', max_length=16)),
-                ('timeout_seconds', models.PositiveIntegerField(default=3600)),
-                ('max_retries', models.PositiveSmallIntegerField(default=0)),
-                ('memory_mb', models.PositiveIntegerField(default=2048)),
-                ('source', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to='access.resource')),
-                ('workspace', models.ForeignKey(db_index=False, editable=False, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='access.workspace')),
+                (
+                    "resource",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        primary_key=True,
+                        related_name="job",
+                        serialize=False,
+                        to="access.resource",
+                    ),
+                ),
+                ("ref", models.CharField(blank=True, max_length=250)),
+                ("script", models.CharField(max_length=1000)),
+                ("parameters", models.JSONField(default=list)),
+                (
+                    "environment",
+                    models.CharField(
+                        choices=[("commit", "Commit"), ("default", "Default")], default="commit", max_length=16
+                    ),
+                ),
+                (
+                    "queue",
+                    models.CharField(choices=[("train", "Train"), ("score", "Score")], default="train", max_length=16),
+                ),
+                ("timeout_seconds", models.PositiveIntegerField(default=3600)),
+                ("max_retries", models.PositiveSmallIntegerField(default=0)),
+                ("memory_mb", models.PositiveIntegerField(default=2048)),
+                (
+                    "source",
+                    models.ForeignKey(
+                        null=True, on_delete=django.db.models.deletion.SET_NULL, related_name="+", to="access.resource"
+                    ),
+                ),
+                (
+                    "workspace",
+                    models.ForeignKey(
+                        db_index=False,
+                        editable=False,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="+",
+                        to="access.workspace",
+                    ),
+                ),
             ],
             options={
-                'abstract': False,
+                "abstract": False,
             },
         ),
         migrations.CreateModel(
-            name='JobEnvironment',
+            name="JobEnvironment",
             fields=[
-                ('id', models.UUIDField(default=apps.foundation.ids.new_id, editable=False, primary_key=True, serialize=False)),
-                ('digest', models.CharField(max_length=64)),
-                ('lock', models.TextField()),
-                ('workspace', models.ForeignKey(db_index=False, editable=False, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='access.workspace')),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=apps.foundation.ids.new_id, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("digest", models.CharField(max_length=64)),
+                ("lock", models.TextField()),
+                (
+                    "workspace",
+                    models.ForeignKey(
+                        db_index=False,
+                        editable=False,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="+",
+                        to="access.workspace",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='JobRun',
+            name="JobRun",
             fields=[
-                ('id', models.UUIDField(default=apps.foundation.ids.new_id, editable=False, primary_key=True, serialize=False)),
-                ('number', models.PositiveIntegerField()),
-                ('state', models.CharField(choices=[('queued', 'Queued'), ('starting', 'Starting'), ('running', 'Running'), ('canceling', 'Canceling'), ('succeeded', 'Succeeded'), ('failed', 'Failed'), ('canceled', 'Canceled'), ('lost', 'Lost')], default='queued', max_length=16)),
-                ('reason', models.TextField(blank=True)),
-                ('scopes', models.JSONField(default=list)),
-                ('ref', models.CharField(blank=True, max_length=250)),
-                ('commit', models.CharField(max_length=64)),
-                ('script', models.CharField(max_length=1000)),
-                ('parameters', models.JSONField(default=dict)),
-                ('environment', models.CharField(choices=[('commit', 'Commit'), ('default', 'Default')], max_length=16)),
-                ('queue', models.CharField(choices=[('train', 'Train'), ('score', 'Score')], max_length=16)),
-                ('timeout_seconds', models.PositiveIntegerField()),
-                ('max_retries', models.PositiveSmallIntegerField()),
-                ('memory_mb', models.PositiveIntegerField()),
-                ('created_at', models.DateTimeField(default=apps.foundation.clock.now)),
-                ('started_at', models.DateTimeField(null=True)),
-                ('ended_at', models.DateTimeField(null=True)),
-                ('due_at', models.DateTimeField(default=apps.foundation.clock.now)),
-                ('sent_at', models.DateTimeField(null=True)),
-                ('environment_used', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='jobs.jobenvironment')),
-                ('job', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='runs', to='jobs.job')),
-                ('source', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to='access.resource')),
-                ('user', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('workspace', models.ForeignKey(db_index=False, editable=False, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='access.workspace')),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=apps.foundation.ids.new_id, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("number", models.PositiveIntegerField()),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("queued", "Queued"),
+                            ("starting", "Starting"),
+                            ("running", "Running"),
+                            ("canceling", "Canceling"),
+                            ("succeeded", "Succeeded"),
+                            ("failed", "Failed"),
+                            ("canceled", "Canceled"),
+                            ("lost", "Lost"),
+                        ],
+                        default="queued",
+                        max_length=16,
+                    ),
+                ),
+                ("reason", models.TextField(blank=True)),
+                ("scopes", models.JSONField(default=list)),
+                ("ref", models.CharField(blank=True, max_length=250)),
+                ("commit", models.CharField(max_length=64)),
+                ("script", models.CharField(max_length=1000)),
+                ("parameters", models.JSONField(default=dict)),
+                (
+                    "environment",
+                    models.CharField(choices=[("commit", "Commit"), ("default", "Default")], max_length=16),
+                ),
+                ("queue", models.CharField(choices=[("train", "Train"), ("score", "Score")], max_length=16)),
+                ("timeout_seconds", models.PositiveIntegerField()),
+                ("max_retries", models.PositiveSmallIntegerField()),
+                ("memory_mb", models.PositiveIntegerField()),
+                ("created_at", models.DateTimeField(default=apps.foundation.clock.now)),
+                ("started_at", models.DateTimeField(null=True)),
+                ("ended_at", models.DateTimeField(null=True)),
+                ("due_at", models.DateTimeField(default=apps.foundation.clock.now)),
+                ("sent_at", models.DateTimeField(null=True)),
+                (
+                    "environment_used",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="jobs.jobenvironment",
+                    ),
+                ),
+                (
+                    "job",
+                    models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name="runs", to="jobs.job"),
+                ),
+                (
+                    "source",
+                    models.ForeignKey(
+                        null=True, on_delete=django.db.models.deletion.SET_NULL, related_name="+", to="access.resource"
+                    ),
+                ),
+                (
+                    "user",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "workspace",
+                    models.ForeignKey(
+                        db_index=False,
+                        editable=False,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="+",
+                        to="access.workspace",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='Attempt',
+            name="Attempt",
             fields=[
-                ('id', models.UUIDField(default=apps.foundation.ids.new_id, editable=False, primary_key=True, serialize=False)),
-                ('number', models.PositiveSmallIntegerField()),
-                ('state', models.CharField(choices=[('queued', 'Queued'), ('starting', 'Starting'), ('running', 'Running'), ('canceling', 'Canceling'), ('succeeded', 'Succeeded'), ('failed', 'Failed'), ('canceled', 'Canceled'), ('lost', 'Lost')], default='starting', max_length=16)),
-                ('reason', models.TextField(blank=True)),
-                ('lease_until', models.DateTimeField(default=apps.foundation.clock.now)),
-                ('fence', models.PositiveIntegerField(default=0)),
-                ('key_sealed', models.BinaryField(null=True)),
-                ('token_id', models.UUIDField(null=True, unique=True)),
-                ('launched_at', models.DateTimeField(null=True)),
-                ('heartbeat_at', models.DateTimeField(null=True)),
-                ('unseen_since', models.DateTimeField(null=True)),
-                ('told_exit_code', models.IntegerField(null=True)),
-                ('exit_code', models.IntegerField(null=True)),
-                ('peak_memory_bytes', models.BigIntegerField(null=True)),
-                ('cpu_seconds', models.FloatField(null=True)),
-                ('setup_bytes', models.BigIntegerField(default=0)),
-                ('log_bytes', models.BigIntegerField(default=0)),
-                ('log_lines', models.BigIntegerField(default=0)),
-                ('started_at', models.DateTimeField(default=apps.foundation.clock.now, null=True)),
-                ('ended_at', models.DateTimeField(null=True)),
-                ('workspace', models.ForeignKey(db_index=False, editable=False, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='access.workspace')),
-                ('run', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='attempts', to='jobs.jobrun')),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=apps.foundation.ids.new_id, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("number", models.PositiveSmallIntegerField()),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("queued", "Queued"),
+                            ("starting", "Starting"),
+                            ("running", "Running"),
+                            ("canceling", "Canceling"),
+                            ("succeeded", "Succeeded"),
+                            ("failed", "Failed"),
+                            ("canceled", "Canceled"),
+                            ("lost", "Lost"),
+                        ],
+                        default="starting",
+                        max_length=16,
+                    ),
+                ),
+                ("reason", models.TextField(blank=True)),
+                ("lease_until", models.DateTimeField(default=apps.foundation.clock.now)),
+                ("fence", models.PositiveIntegerField(default=0)),
+                ("key_sealed", models.BinaryField(null=True)),
+                ("token_id", models.UUIDField(null=True, unique=True)),
+                ("launched_at", models.DateTimeField(null=True)),
+                ("heartbeat_at", models.DateTimeField(null=True)),
+                ("unseen_since", models.DateTimeField(null=True)),
+                ("told_exit_code", models.IntegerField(null=True)),
+                ("exit_code", models.IntegerField(null=True)),
+                ("peak_memory_bytes", models.BigIntegerField(null=True)),
+                ("cpu_seconds", models.FloatField(null=True)),
+                ("setup_bytes", models.BigIntegerField(default=0)),
+                ("log_bytes", models.BigIntegerField(default=0)),
+                ("log_lines", models.BigIntegerField(default=0)),
+                ("started_at", models.DateTimeField(default=apps.foundation.clock.now, null=True)),
+                ("ended_at", models.DateTimeField(null=True)),
+                (
+                    "workspace",
+                    models.ForeignKey(
+                        db_index=False,
+                        editable=False,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="+",
+                        to="access.workspace",
+                    ),
+                ),
+                (
+                    "run",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="attempts", to="jobs.jobrun"
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='LogChunk',
+            name="LogChunk",
             fields=[
-                ('id', models.BigAutoField(primary_key=True, serialize=False)),
-                ('offset', models.BigIntegerField()),
-                ('end', models.BigIntegerField()),
-                ('line', models.BigIntegerField()),
-                ('content', models.BinaryField()),
-                ('at', models.DateTimeField(default=apps.foundation.clock.now)),
-                ('attempt', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='chunks', to='jobs.attempt')),
-                ('workspace', models.ForeignKey(db_index=False, editable=False, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='access.workspace')),
+                ("id", models.BigAutoField(primary_key=True, serialize=False)),
+                ("offset", models.BigIntegerField()),
+                ("end", models.BigIntegerField()),
+                ("line", models.BigIntegerField()),
+                ("content", models.BinaryField()),
+                ("at", models.DateTimeField(default=apps.foundation.clock.now)),
+                (
+                    "attempt",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="chunks",
+                        to="jobs.attempt",
+                    ),
+                ),
+                (
+                    "workspace",
+                    models.ForeignKey(
+                        db_index=False,
+                        editable=False,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="+",
+                        to="access.workspace",
+                    ),
+                ),
             ],
         ),
         migrations.AddConstraint(
-            model_name='jobenvironment',
-            constraint=models.UniqueConstraint(fields=('workspace', 'digest'), name='jobs_environment_once'),
+            model_name="jobenvironment",
+            constraint=models.UniqueConstraint(fields=("workspace", "digest"), name="jobs_environment_once"),
         ),
         migrations.AddIndex(
-            model_name='jobrun',
-            index=models.Index(fields=['workspace', '-created_at', '-id'], name='jobs_run_recent'),
+            model_name="jobrun",
+            index=models.Index(fields=["workspace", "-created_at", "-id"], name="jobs_run_recent"),
         ),
         migrations.AddIndex(
-            model_name='jobrun',
-            index=models.Index(condition=models.Q(('state__in', ['canceled', 'failed', 'lost', 'succeeded']), _negated=True), fields=['state', 'due_at'], name='jobs_run_open'),
+            model_name="jobrun",
+            index=models.Index(
+                condition=models.Q(("state__in", ["canceled", "failed", "lost", "succeeded"]), _negated=True),
+                fields=["state", "due_at"],
+                name="jobs_run_open",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='jobrun',
-            constraint=models.UniqueConstraint(fields=('job', 'number'), name='jobs_run_number'),
+            model_name="jobrun",
+            constraint=models.UniqueConstraint(fields=("job", "number"), name="jobs_run_number"),
         ),
         migrations.AddIndex(
-            model_name='attempt',
-            index=models.Index(condition=models.Q(('state__in', ['canceling', 'running', 'starting'])), fields=['run'], name='jobs_attempt_active'),
+            model_name="attempt",
+            index=models.Index(
+                condition=models.Q(("state__in", ["canceling", "running", "starting"])),
+                fields=["run"],
+                name="jobs_attempt_active",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='attempt',
-            constraint=models.UniqueConstraint(fields=('run', 'number'), name='jobs_attempt_number'),
+            model_name="attempt",
+            constraint=models.UniqueConstraint(fields=("run", "number"), name="jobs_attempt_number"),
         ),
         migrations.AddIndex(
-            model_name='logchunk',
-            index=models.Index(fields=['attempt', 'line'], name='jobs_log_line'),
+            model_name="logchunk",
+            index=models.Index(fields=["attempt", "line"], name="jobs_log_line"),
         ),
         migrations.AddConstraint(
-            model_name='logchunk',
-            constraint=models.UniqueConstraint(fields=('attempt', 'offset'), name='jobs_log_once'),
+            model_name="logchunk",
+            constraint=models.UniqueConstraint(fields=("attempt", "offset"), name="jobs_log_once"),
         ),
     ]

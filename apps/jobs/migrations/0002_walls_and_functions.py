@@ -25,13 +25,13 @@ language sql security definer set search_path = public, pg_temp as $$
   ), waiting as (
     select q.id from (
       select r.id, r.created_at, row_number() over (partition by r.workspace_id order by r.created_at) as turn
-      from jobs_jobrun r where r.state = 'queued' and r.due_at <= now()
+      from jobs_jobrun r where r.state = 'queued' and r.due_at <= clock_timestamp()
     ) q order by q.turn, q.created_at
     limit greatest(0, p_slots - (select count(*)::int from jobs_jobrun where state in ('starting', 'running', 'canceling')))
   )
-  update jobs_jobrun r set sent_at = now()
+  update jobs_jobrun r set sent_at = clock_timestamp()
   where r.id in (select id from busy union select id from waiting)
-    and (r.sent_at is null or r.sent_at < now() - interval '10 seconds' or r.sent_at < r.due_at)
+    and (r.sent_at is null or r.sent_at < clock_timestamp() - interval '10 seconds' or r.sent_at < r.due_at)
   returning r.workspace_id, r.id, r.queue
 $$;
 """
