@@ -28,11 +28,13 @@ language sql security definer set search_path = public, pg_temp as $$
       from jobs_jobrun r where r.state = 'queued' and r.due_at <= clock_timestamp()
     ) q order by q.turn, q.created_at
     limit greatest(0, p_slots - (select count(*)::int from jobs_jobrun where state in ('starting', 'running', 'canceling')))
+  ), sent as (
+    update jobs_jobrun r set sent_at = clock_timestamp()
+    where r.id in (select id from busy union select id from waiting)
+      and (r.sent_at is null or r.sent_at < clock_timestamp() - interval '10 seconds' or r.sent_at < r.due_at)
+    returning r.workspace_id, r.id, r.queue, r.created_at
   )
-  update jobs_jobrun r set sent_at = clock_timestamp()
-  where r.id in (select id from busy union select id from waiting)
-    and (r.sent_at is null or r.sent_at < clock_timestamp() - interval '10 seconds' or r.sent_at < r.due_at)
-  returning r.workspace_id, r.id, r.queue
+  select s.workspace_id, s.id, s.queue from sent s order by s.created_at
 $$;
 """
 GONE = "drop function jobs_take_slot(int); drop function jobs_send_due(int)"
