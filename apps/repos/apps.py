@@ -11,8 +11,8 @@ class ReposConfig(AppConfig):
     def ready(self) -> None:
         from apps.access.kinds import register_kind
         from apps.foundation.pages import NavItem, register_navigation
-        from apps.lineage.nodes import Place, register_node_page
         from apps.jobs.sources import register_source
+        from apps.lineage.nodes import Place, register_node_page
         from apps.repos.source import RepoSource
 
         def page(resource: Any) -> str:

@@ -53,7 +53,7 @@ class RepoSource:
 
     def page(self, resource: Resource, commit: str) -> str:
         """The commit's page."""
-        return f"repos/{resource.pk}/commits/{commit}"
+        return f"repos/{resource.pk}/commits?commit={commit}"
 
 
 def _repo(resource: Resource) -> Repo:
