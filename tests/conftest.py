@@ -9,6 +9,7 @@ import pytest
 from django.core.management import call_command
 from django.db import connection, connections
 
+from tests import live
 from tests.builders import World, a_world
 
 
@@ -44,6 +45,14 @@ def _empty() -> None:
         )
         cursor.execute(f"truncate {cursor.fetchone()[0]} restart identity cascade")
     connections["owner"].close()
+
+
+@pytest.fixture(scope="session")
+def installation() -> Iterator[live.Installation]:
+    """A whole installation, started by `manage.py up` and shared: every test makes workspaces of its own in it."""
+    running = live.start()
+    yield running
+    live.end(running)
 
 
 @pytest.fixture
