@@ -33,7 +33,7 @@ log = logging.getLogger("sandboxd")
 _RECONCILE_SECONDS = 5.0
 _KEEP_ENDED_SECONDS = 24 * 3600.0
 _LOCK_SECONDS = 5.0
-_WAIT_STEP_SECONDS = 0.01
+_WAIT_STEP_SECONDS = 0.005
 
 
 class Daemon:
@@ -146,11 +146,14 @@ class Daemon:
     def do_wait(self, id: str, seconds: float) -> dict[str, Any] | None:
         """The state of a guest when it is final, or after a time."""
         until = time.monotonic() + seconds
+        pause = _WAIT_STEP_SECONDS
         while True:
             state = self.launcher.check(uuid.UUID(id))
             if state is None or state.is_final or time.monotonic() >= until:
                 return state.to_dict() if state else None
-            time.sleep(_WAIT_STEP_SECONDS)
+            time.sleep(pause)
+            # Who has waited long can wait a little longer.
+            pause = min(pause * 1.2, 0.2)
 
     def do_stop(self, id: str, grace_seconds: float, reason: str) -> dict[str, Any]:
         """Stop a guest."""

@@ -26,9 +26,15 @@ from apps.sandbox.requirements import DEFAULT, OURS, EnvironmentFailed, Requirem
 
 _DEFAULT_LOCK = Path(__file__).with_name("default-environment.lock")
 # Raised when the way of building changes, so that old builds are not taken for new ones.
-_RECIPE = 1
+_RECIPE = 2
 _PASSED_ON = re.compile(r"^(UV_.*|SSL_.*|HOME|PATH|LANG|XDG_.*|[a-z]+_proxy|[A-Z]+_PROXY)$")
 _NETWORK_WORDS = ("error sending request", "dns error", "failed to fetch", "connection refused", "timed out")
+# Tests of packages are never imported and are a third of the files. The limit is for sources made to hurt.
+_COMPILE = """
+import compileall, re, resource, sys
+resource.setrlimit(resource.RLIMIT_DATA, (2 << 30, 2 << 30))
+compileall.compile_dir(sys.argv[1], quiet=2, workers=0, rx=re.compile("/tests?/"))
+"""
 
 # Called with each line of progress, and with "" about once a second; what it raises cancels the build.
 Progress = Callable[[str], None]
@@ -148,9 +154,8 @@ def _install(folder: Path, digest: str, lock: str, progress: Progress, until: fl
             until,
         )
         progress("Compiling bytecode, so that imports are quick.")
-        # Tests of packages are never imported and are a third of the files.
-        compile_all = [python, "-I", "-m", "compileall", "-q", "-j", "0", "-x", "/tests?/", str(draft / "lib")]
-        _run(compile_all, progress, until, accept_failure=True)
+        # Without `site`, since a package's .pth file is code, and this runs outside of any guest.
+        _run([interpreter(), "-I", "-S", "-c", _COMPILE, str(draft / "lib")], progress, until, accept_failure=True)
         for path in (draft, draft / "bin"):
             path.chmod(0o755)
         try:

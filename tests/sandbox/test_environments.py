@@ -20,8 +20,8 @@ from apps.sandbox.requirements import EnvironmentFailed, Requirements
 from tests.sandbox.conftest import SMALL, Installation
 
 
-def wheel(folder: Path, name: str, version: str, needs: str = "", code: str = "") -> None:
-    """A small wheel of one module."""
+def wheel(folder: Path, name: str, version: str, needs: str = "", code: str = "", start: str = "") -> None:
+    """A small wheel of one module; `start` is code that Python runs at its start wherever the package is installed."""
     info = f"{name}-{version}.dist-info"
     files = {
         f"{name}.py": f"VERSION = {version!r}\n{code}\n",
@@ -29,6 +29,8 @@ def wheel(folder: Path, name: str, version: str, needs: str = "", code: str = ""
         + (f"Requires-Dist: {needs}\n" if needs else ""),
         f"{info}/WHEEL": "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
     }
+    if start:
+        files[f"{name}.pth"] = f"import os; {start}\n"
     record = "".join(
         f"{path},sha256={base64.urlsafe_b64encode(hashlib.sha256(text.encode()).digest()).decode().rstrip('=')},{len(text)}\n"
         for path, text in files.items()
@@ -133,6 +135,16 @@ def test_the_builder_takes_no_secret_along(index: Path, tmp_path: Path, monkeypa
     seen = tmp_path / "seen"
     environments._run(["/bin/sh", "-c", f"env > {seen}"], lambda _: None, time.monotonic() + 10)
     assert "UV_NO_INDEX" in seen.read_text() and "SECRET_OF_OURS" not in seen.read_text()
+
+
+def test_a_package_s_code_does_not_run_outside_a_guest(index: Path, tmp_path: Path) -> None:
+    trace = tmp_path / "ran"
+    wheel(index, "bhevil", "1.0", start=f"open({str(trace)!r}, 'w').close()", code=f"open({str(trace)!r}, 'w').close()")
+    environment = build(tmp_path, Requirements(("bhevil",), "requirements.txt"))
+    build(tmp_path, Requirements(("bhevil", "bhsmall"), "requirements.txt"))
+    assert not trace.exists()
+    says(environment, "print(1)")
+    assert trace.exists(), "the package would not have run at all"
 
 
 def test_unused_ones_are_cleared(index: Path, tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import threading
@@ -167,6 +168,7 @@ assert os.getuid() == os.geteuid() != 0 and not set(os.getgroups()) - {os.getgid
 held = [fd for fd in range(3, 1024) if os.path.exists(f"/proc/self/fd/{fd}")]
 assert not held, held
 known = {"HOME", "USER", "LOGNAME", "LANG", "TZ", "TMPDIR", "PYTHONPATH", "PYTHONUNBUFFERED", "PYTHONSAFEPATH", "PATH", "LC_CTYPE"}
+known |= {"DO_NOT_TRACK", "MLFLOW_DISABLE_TELEMETRY"}
 assert not set(os.environ) - known, set(os.environ) - known
 for writable in ("/work", "/tmp", "/dev/shm"):
     open(f"{writable}/x", "w").write("x")
@@ -175,6 +177,23 @@ for top in [*(f"/{name}" for name in os.listdir("/")), "/proc/sys/vm/overcommit_
 """
     state, inside = installation.run(code)
     assert state.succeeded, inside
+
+
+def test_it_cannot_end_its_init_and_blame_us(installation: Installation) -> None:
+    code = """
+import os, signal, time
+for number in range(1, 65):
+    try: os.kill(1, number)
+    except OSError: pass
+time.sleep(0.2)
+print("still here")
+for path in ("/proc/1/environ", "/proc/1/mem", "/proc/1/fd/0"):
+    try: open(path, "rb"); print("opened", path)
+    except OSError: pass
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+    state, inside = installation.run(code)
+    assert inside == "still here\n" and (state.reason, state.signal) == ("killed", signal.SIGKILL)
 
 
 def test_a_spec_cannot_ask_for_what_is_not_ours(installation: Installation) -> None:
@@ -189,7 +208,7 @@ def test_a_spec_cannot_ask_for_what_is_not_ours(installation: Installation) -> N
         "relative",
     ]
     for source in asked:
-        with pytest.raises(LaunchRefused):
+        with pytest.raises(LaunchRefused, match="outside|nothing to show"):
             installation.run("print(1)", binds=(Bind(source),))
 
 

@@ -35,6 +35,7 @@ class Limits:
     output_bytes: int = 64 * MIB
     cpu_seconds: int | None = None
     wall_seconds: float | None = None
+    nice: int = 0
 
 
 @dataclass(frozen=True)

@@ -293,7 +293,8 @@ class Init:
     def work(self) -> None:
         """Raise the walls, start the guest, and stay until it ends."""
         keeper, spec = self.keeper, self.keeper.spec
-        for number in (signal.SIGTERM, signal.SIGCHLD):
+        # The guest cannot signal its init but for what has a handler, and Python has one for SIGINT.
+        for number in (signal.SIGTERM, signal.SIGCHLD, signal.SIGINT):
             signal.signal(number, signal.SIG_DFL)
         signal.set_wakeup_fd(-1)
         linux.prctl(linux.PR_SET_PDEATHSIG, signal.SIGKILL)
@@ -324,6 +325,7 @@ class Init:
                 signal.signal(number, signal.SIG_DFL)
             linux.prctl(linux.PR_SET_PDEATHSIG, 0)
             os.setsid()
+            os.nice(spec.limits.nice)
             output = above(self.output)
             listener = above(self.listener.detach()) if self.listener else -1
             self.control = socket.socket(fileno=above(self.control.detach()))
@@ -374,6 +376,8 @@ def guest_env(spec: GuestSpec, given: dict[str, str]) -> dict[str, str]:
     """The whole environment of a guest: ours, then what its launcher's caller gave."""
     path = "/usr/bin:/bin"
     env = {"HOME": "/tmp", "USER": "guest", "LOGNAME": "guest", "LANG": "C.UTF-8", "TZ": "UTC", "TMPDIR": "/tmp"}
+    # There is no network for it, and nobody here agreed to it.
+    env |= {"MLFLOW_DISABLE_TELEMETRY": "true", "DO_NOT_TRACK": "true"}
     env |= {"PYTHONPATH": f"/boathouse:{CLIENT_CODE}", "PYTHONUNBUFFERED": "1", "PYTHONSAFEPATH": "1"}
     if spec.environment:
         path = f"{spec.environment}/bin:{path}"

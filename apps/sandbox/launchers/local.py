@@ -28,6 +28,8 @@ _GUEST_PACKAGE = Path(__file__).parents[1] / "guest"
 _CLIENT_PACKAGE = Path(__file__).parents[3] / "client" / "boathouse"
 # Linux distributions and systemd leave this range of user ids alone.
 _FIRST_UID, _UID_COUNT = 1_900_000_000, 1 << 24
+# What is never shown to a guest, whatever the spec says.
+_PRIVATE = ("secrets", "postgres", "redis", "run", "logs", "guests", "mail")
 _SOCKET_PATH_BYTES = 107
 _KEEPER_START_SECONDS = 10.0
 
@@ -38,6 +40,7 @@ class LocalLauncher:
     def __init__(self, home: Path, *, allowed: Sequence[Path] = ()) -> None:
         self.folder = home.resolve() / "guests"
         self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self.private = [home.resolve() / name for name in _PRIVATE]
         self.allowed = [home.resolve(), *(path.resolve() for path in allowed)]
         self.family = f"boathouse-{hashlib.sha256(bytes(self.folder)).hexdigest()[:12]}"
         self.guest_code = str(self._copy_guest_code())
@@ -163,7 +166,9 @@ class LocalLauncher:
             source = Path(bind.source)
             if not source.is_absolute() or not source.exists():
                 raise LaunchRefused(f"there is nothing to show the guest at {source}")
-            if not any(source.resolve().is_relative_to(root) and source.resolve() != root for root in self.allowed):
+            real = source.resolve()
+            inside = any(real.is_relative_to(root) and real != root for root in self.allowed)
+            if not inside or any(real.is_relative_to(root) for root in self.private):
                 raise LaunchRefused(f"{source} is outside what guests may be shown")
             if bind.target and (not bind.target.startswith("/") or ".." in Path(bind.target).parts):
                 raise LaunchRefused(f"{bind.target} is not an absolute path")
@@ -256,6 +261,7 @@ class LocalLauncher:
 
     def _bury(self, folder: Path) -> dict:
         """Write the final word about a guest whose keeper died, after making sure that nothing of it is left."""
+        (folder / "env.json").unlink(missing_ok=True)
         Group.from_dict(_read(folder / "group.json") or {}).kill()
         wish = _read(folder / "stop.json")
         if wish:
