@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from importlib import import_module
 from typing import Any
 
 from workspace.env import CHECKOUT, SettingError, env
@@ -119,9 +120,7 @@ def _bench(*arguments: str) -> Callable[[argparse.Namespace], Answer]:
 
 def _demo(given: argparse.Namespace) -> Answer:
     _up(given)
-    from workspace.demo import story
-
-    return story.tell(env), {}, ""
+    return import_module("workspace.demo.story").tell(env), {}, ""
 
 
 def _people(name: str) -> Callable[[argparse.Namespace], Answer]:

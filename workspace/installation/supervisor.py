@@ -150,9 +150,8 @@ class Supervisor:
                 logs.rotate(env.place.logs)
                 next_rotation = now + 30
             calm = all(supervised.is_settled for supervised in self.parts)
-            readable, _, _ = select.select(
-                [wake, self.mailbox.socket], [], [], _CALM_SECONDS if calm else _TICK_SECONDS
-            )
+            heard = [wake, self.mailbox.socket.fileno()]
+            readable, _, _ = select.select(heard, [], [], _CALM_SECONDS if calm else _TICK_SECONDS)
             if wake in readable:
                 os.read(wake, 4096)
         self._stop_all()
