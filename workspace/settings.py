@@ -35,6 +35,8 @@ INSTALLED_APPS = [
     "apps.repos",
     "apps.tables",
     "apps.home",
+    "apps.experiments",
+    "apps.mlflow_api",
 ]
 MIDDLEWARE = [
     "apps.foundation.http.SecurityHeaders",

@@ -48,7 +48,9 @@ def check_experiment_tag(key: str, value: str) -> None:
     """Raises Invalid unless this can be a tag of an experiment."""
     check_key(key, "key")
     if len(value) > EXPERIMENT_TAG_VALUE_MAX:
-        raise Invalid(f"Tag value '{value[:20]}...' had length {len(value)}, which exceeded length limit of {EXPERIMENT_TAG_VALUE_MAX}.")
+        raise Invalid(
+            f"Tag value '{value[:20]}...' had length {len(value)}, which exceeded length limit of {EXPERIMENT_TAG_VALUE_MAX}."
+        )
 
 
 def check_experiment_name(name: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import secrets
+from collections.abc import Callable
 from typing import Any
 
 import orjson
@@ -144,8 +145,19 @@ def api_exception(error: Exception, context: dict[str, Any]) -> Response:
     return Response(body, status=meaning.status, headers=headers_of(meaning), content_type="application/problem+json")
 
 
+_doors: list[tuple[tuple[str, ...], Callable[[HttpRequest, Exception], HttpResponse]]] = []
+
+
+def register_door(prefixes: tuple[str, ...], answer: Callable[[HttpRequest, Exception], HttpResponse]) -> None:
+    """Have errors below these address prefixes answered in the shape of a protocol door."""
+    _doors.append((prefixes, answer))
+
+
 def error_response(request: HttpRequest, error: Exception) -> HttpResponse:
-    """The answer for an error outside DRF: problem+json for programs, a page or fragment for people."""
+    """The answer for an error outside DRF: a door's shape below its prefixes, else problem+json for programs, a page for people."""
+    for prefixes, answer in _doors:
+        if request.path.startswith(prefixes):
+            return answer(request, error)
     meaning = to_meaning(error)
     request.refusal = meaning  # type: ignore[attr-defined]
     if is_api(request):

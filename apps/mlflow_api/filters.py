@@ -196,7 +196,9 @@ def _clauses(tokens: list[_Token]) -> Iterator[list[_Token]]:
 def _compare(clause: list[_Token], grammar: Grammar) -> Comparison:
     shown = " ".join(token.text for token in clause)
     if clause[0].kind not in ("name", "text") or clause[0].word or len(clause) < 2:
-        raise Invalid(f"Invalid clause(s) in filter string: '{shown}'. Write comparisons as <field> <operator> <value>, joined with AND.")
+        raise Invalid(
+            f"Invalid clause(s) in filter string: '{shown}'. Write comparisons as <field> <operator> <value>, joined with AND."
+        )
     operator, rest = _operator(clause[1:], shown)
     entity, key, allowed, kind = _field(clause[0].text, grammar)
     if operator not in allowed:
@@ -216,7 +218,9 @@ def _operator(tokens: list[_Token], shown: str) -> tuple[Operator, list[_Token]]
             return Operator(spelled), tokens[length:]
     if words and tokens[0].kind == "sign":
         raise Invalid(f"Invalid comparator '{tokens[0].text}' in '{shown}'.")
-    raise Invalid(f"Invalid clause(s) in filter string: '{shown}'. Write comparisons as <field> <operator> <value>, joined with AND.")
+    raise Invalid(
+        f"Invalid clause(s) in filter string: '{shown}'. Write comparisons as <field> <operator> <value>, joined with AND."
+    )
 
 
 def _field(name: str, grammar: Grammar) -> tuple[Entity, str, frozenset[Operator], Kind]:
@@ -248,7 +252,9 @@ def _value(tokens: list[_Token], operator: Operator, entity: Entity, key: str, k
     token = tokens[0]
     if kind is Kind.TEXT:
         if token.kind == "number":
-            raise Invalid(f"Expected a quoted string value for {entity} '{key}' (e.g. 'my-value'). Got value {token.text}.")
+            raise Invalid(
+                f"Expected a quoted string value for {entity} '{key}' (e.g. 'my-value'). Got value {token.text}."
+            )
         if token.kind != "text":
             raise Invalid(
                 f"Parameter value is either not quoted or unidentified quote types used for string value {token.text}."
@@ -280,14 +286,20 @@ def _list(tokens: list[_Token], shown: str) -> tuple[str, ...]:
         raise Invalid(f"While parsing a list in the query '{shown}': write IN ('a', 'b').")
     items, commas = inside[::2], inside[1::2]
     if not items:
-        raise Invalid("While parsing a list in the query, expected a non-empty list of string values, but got empty list.")
+        raise Invalid(
+            "While parsing a list in the query, expected a non-empty list of string values, but got empty list."
+        )
     if any(item.kind != "text" for item in items) or any(comma.text != "," for comma in commas):
-        raise Invalid("While parsing a list in the query, expected a non-empty list of quoted string values, but got ill-formed list.")
+        raise Invalid(
+            "While parsing a list in the query, expected a non-empty list of quoted string values, but got ill-formed list."
+        )
     return tuple(_unquote(item.text) for item in items)
 
 
 def _order(clause: str, grammar: Grammar) -> Order:
-    tokens = [_Token(m.lastgroup or "", m.group()) for m in _TOKEN.finditer(clause[:FILTER_MAX]) if m.lastgroup != "space"]
+    tokens = [
+        _Token(m.lastgroup or "", m.group()) for m in _TOKEN.finditer(clause[:FILTER_MAX]) if m.lastgroup != "space"
+    ]
     if not tokens or len(tokens) > 2 or tokens[0].kind not in ("name", "text") or "\0" in clause:
         raise Invalid(f"Invalid order_by clause '{clause}'. Could not be parsed.")
     direction = tokens[1].text.lower() if len(tokens) == 2 else "asc"

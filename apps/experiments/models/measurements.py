@@ -18,7 +18,9 @@ HEAD = 250
 
 def run_key(**options: Any) -> Any:
     """The column that says of which run a measurement is."""
-    return models.ForeignKey(Run, on_delete=models.CASCADE, db_constraint=False, db_index=False, related_name="+", **options)
+    return models.ForeignKey(
+        Run, on_delete=models.CASCADE, db_constraint=False, db_index=False, related_name="+", **options
+    )
 
 
 class RunMetric(WorkspaceModel):
@@ -34,7 +36,9 @@ class RunMetric(WorkspaceModel):
 
     class Meta:
         indexes: ClassVar[list[Any]] = [
-            models.Index(fields=["workspace", "experiment_number", "key", "value", "run"], name="experiments_metric_search"),
+            models.Index(
+                fields=["workspace", "experiment_number", "key", "value", "run"], name="experiments_metric_search"
+            ),
         ]
 
 
@@ -47,7 +51,9 @@ class KeyedText(WorkspaceModel):
     key = models.TextField(db_collation="C")
     value = models.TextField(db_collation="C")
     head = models.GeneratedField(
-        expression=models.functions.Left("value", HEAD), output_field=models.TextField(db_collation="C"), db_persist=True
+        expression=models.functions.Left("value", HEAD),
+        output_field=models.TextField(db_collation="C"),
+        db_persist=True,
     )
 
     class Meta:
@@ -59,7 +65,9 @@ class RunParam(KeyedText):
 
     class Meta:
         indexes: ClassVar[list[Any]] = [
-            models.Index(fields=["workspace", "experiment_number", "key", "head", "run"], name="experiments_param_search"),
+            models.Index(
+                fields=["workspace", "experiment_number", "key", "head", "run"], name="experiments_param_search"
+            ),
         ]
 
 
@@ -68,7 +76,9 @@ class RunTag(KeyedText):
 
     class Meta:
         indexes: ClassVar[list[Any]] = [
-            models.Index(fields=["workspace", "experiment_number", "key", "head", "run"], name="experiments_tag_search"),
+            models.Index(
+                fields=["workspace", "experiment_number", "key", "head", "run"], name="experiments_tag_search"
+            ),
         ]
 
 
@@ -99,7 +109,17 @@ class ModelMetric(WorkspaceModel):
     class Meta:
         constraints: ClassVar[list[Any]] = [
             models.UniqueConstraint(
-                fields=["workspace", "model", "key", "run", "timestamp", "step", "value", "dataset_name", "dataset_digest"],
+                fields=[
+                    "workspace",
+                    "model",
+                    "key",
+                    "run",
+                    "timestamp",
+                    "step",
+                    "value",
+                    "dataset_name",
+                    "dataset_digest",
+                ],
                 name="experiments_model_metric_once",
             ),
         ]

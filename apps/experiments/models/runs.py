@@ -41,7 +41,9 @@ class Run(WorkspaceModel):
     start_time = models.BigIntegerField()
     end_time = models.BigIntegerField(null=True)
     created_at = models.DateTimeField(default=now)
-    created_by = models.ForeignKey("access.User", null=True, on_delete=models.SET_NULL, related_name="+", db_index=False)
+    created_by = models.ForeignKey(
+        "access.User", null=True, on_delete=models.SET_NULL, related_name="+", db_index=False
+    )
     deleted_at = models.DateTimeField(null=True)
     activity = models.CharField(max_length=100, blank=True)
     receipt = models.JSONField(null=True)
@@ -52,14 +54,18 @@ class Run(WorkspaceModel):
         ]
         indexes: ClassVar[list[Any]] = [
             models.Index(
-                fields=["workspace", "experiment_number", "-start_time", "uuid"], include=["id"], name="experiments_run_order"
+                fields=["workspace", "experiment_number", "-start_time", "uuid"],
+                include=["id"],
+                name="experiments_run_order",
             ),
             models.Index(
                 fields=["workspace", "experiment_number", "id"],
                 condition=models.Q(deleted_at__isnull=False),
                 name="experiments_run_trash",
             ),
-            models.Index(fields=["workspace", "activity"], condition=~models.Q(activity=""), name="experiments_run_activity"),
+            models.Index(
+                fields=["workspace", "activity"], condition=~models.Q(activity=""), name="experiments_run_activity"
+            ),
         ]
 
     def __str__(self) -> str:

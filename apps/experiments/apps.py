@@ -1,0 +1,23 @@
+"""Registers experiments as a kind of resource, and the `Default` experiment of each new workspace."""
+
+from django.apps import AppConfig
+
+
+class ExperimentsConfig(AppConfig):
+    name = "apps.experiments"
+    default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        from apps.access.kinds import register_kind
+        from apps.access.workspaces import register_seeder
+        from apps.experiments.defaults import make_default
+
+        register_kind(
+            "experiment",
+            model="experiments.Experiment",
+            containers={"workspace", "folder"},
+            label="experiment",
+            icon="flask-conical",
+            page=lambda resource: f"experiments/{resource.pk}",
+        )
+        register_seeder(make_default)

@@ -1,0 +1,1 @@
+"""Shapes of the requests, by group. Answers are built in `translate`."""

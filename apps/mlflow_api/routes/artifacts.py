@@ -1,0 +1,7 @@
+"""Endpoints of the group `artifacts`."""
+
+from __future__ import annotations
+
+from apps.mlflow_api.routing import Route
+
+ROUTES: list[Route] = []

@@ -1,0 +1,1 @@
+"""Our things in MLflow's shapes, by group. Empty is absent: a list, map or optional without content is left out."""
