@@ -77,7 +77,8 @@ class SandboxClient:
 
     def report(self) -> dict[str, Any]:
         """What this machine can and cannot give guests: {"ok", "walls": {...}, "missing": [sentence, ...]}."""
-        return self._ask("report")
+        report: dict[str, Any] = self._ask("report")
+        return report
 
     def _state(self, values: dict[str, Any]) -> GuestState:
         return GuestState.from_dict(values)

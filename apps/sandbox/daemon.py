@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Any
 
 from apps.sandbox import wire
-from apps.sandbox.launchers import GuestSpec, LaunchRefused
+from apps.sandbox.launchers import GuestSpec, LaunchRefused, Reason
 from apps.sandbox.launchers.capabilities import capabilities_report
 from apps.sandbox.launchers.local import LocalLauncher
 
@@ -109,14 +109,16 @@ class Daemon:
                 wire.send(peer, {"error": "refused", "message": f"user {uid} may not start guests here"})
                 return
             request, _, _ = wire.receive(peer)
-            payload, fds = b"", ()
+            payload, fds = b"", list[int]()
+            answer: dict[str, Any] = {"value": None}
             try:
                 value = getattr(self, f"do_{request.pop('verb')}")(**request)
                 if isinstance(value, bytes):
-                    value, payload = None, value
+                    payload = value
                 elif isinstance(value, Descriptor):
-                    value, fds = None, (value.fd,)
-                answer = {"value": value}
+                    fds.append(value.fd)
+                else:
+                    answer = {"value": value}
             except LaunchRefused as refusal:
                 answer = {"error": "refused", "message": str(refusal)}
             except (FileNotFoundError, NotADirectoryError) as failure:
@@ -125,7 +127,7 @@ class Daemon:
                 log.exception("request failed")
                 answer = {"error": "failed", "message": f"{type(failure).__name__}: {failure}"}
             try:
-                wire.send(peer, answer, payload, fds)
+                wire.send(peer, answer, payload, tuple(fds))
             finally:
                 for fd in fds:
                     os.close(fd)
@@ -155,7 +157,7 @@ class Daemon:
             # Who has waited long can wait a little longer.
             pause = min(pause * 1.2, 0.2)
 
-    def do_stop(self, id: str, grace_seconds: float, reason: str) -> dict[str, Any]:
+    def do_stop(self, id: str, grace_seconds: float, reason: Reason) -> dict[str, Any]:
         """Stop a guest."""
         return self.launcher.stop(uuid.UUID(id), grace_seconds=grace_seconds, reason=reason).to_dict()
 

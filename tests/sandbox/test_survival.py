@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import random
@@ -183,7 +184,8 @@ def test_killed_at_random_moments(installation: Installation) -> None:
         if turn % 4 == 3:
             installation.kill_daemon()
         for pid in running(str(folder)):
-            os.kill(pid, signal.SIGKILL)
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
         if turn % 4 == 3:
             installation.start_daemon()
         state = installation.client.wait(guest_id, 25)

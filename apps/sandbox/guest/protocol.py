@@ -79,7 +79,8 @@ class Line:
         if response.status >= 400:
             raise Refused(response.status, content[:500].decode(errors="replace"))
         try:
-            return json.loads(content or b"{}")
+            answer: dict[str, Any] = json.loads(content or b"{}")
+            return answer
         except ValueError as failure:
             self._hang_up()
             raise Away(f"not JSON: {failure}") from failure

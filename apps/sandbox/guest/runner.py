@@ -155,11 +155,14 @@ def usage() -> dict[str, float]:
     return {"cpu_seconds": children.ru_utime + children.ru_stime, "peak_memory_bytes": children.ru_maxrss * 1024.0}
 
 
-def unpack(source: str) -> None:
-    """Put the commit's files into the work folder."""
+def unpack(source: str) -> bool:
+    """Put the commit's files into the work folder; True when there."""
     with tarfile.open(source) as archive:
-        # Older Pythons of the 3.11 line have no filters; what a path could reach is this guest's own.
-        archive.extractall(".", **({"filter": "data"} if hasattr(tarfile, "data_filter") else {}))
+        # Early Pythons of the 3.11 line have no filters; what a path could reach is this guest's own.
+        if hasattr(tarfile, "data_filter"):
+            archive.extraction_filter = tarfile.data_filter
+        archive.extractall(".")
+    return True
 
 
 def find_script(script: str) -> str:
@@ -195,7 +198,7 @@ def main() -> int:
         thread.start()
 
     code = _CANNOT_START
-    if not wish.source or attempt(lambda: unpack(wish.source) or True, "the commit could not be unpacked", run):
+    if not wish.source or attempt(lambda: unpack(wish.source), "the commit could not be unpacked", run):
         script = attempt(lambda: find_script(wish.script), "the script cannot be run", run)
         if script is not None:
             code = run.start(script, wish.arguments)

@@ -9,6 +9,7 @@ import signal
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 _MOUNT = Path("/sys/fs/cgroup")
 
@@ -159,7 +160,7 @@ class Group:
         }
 
     @classmethod
-    def from_dict(cls, values: dict) -> Group:
+    def from_dict(cls, values: dict[str, Any]) -> Group:
         """The group that `to_dict` wrote."""
         memory, pids = (Path(values[kind]) if values.get(kind) else None for kind in ("memory", "pids"))
         return cls(memory, pids, values.get("version", 0))

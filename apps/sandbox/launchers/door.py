@@ -7,6 +7,7 @@ import selectors
 import socket
 import struct
 from collections.abc import Callable
+from functools import partial
 
 _CHUNK_BYTES = 256 * 1024
 _MOST_CONNECTIONS = 64
@@ -77,7 +78,7 @@ class _Pair:
             wanted = selectors.EVENT_READ if there.is_open else 0
             if back.waiting:
                 wanted |= selectors.EVENT_WRITE
-            self.door.want(there.source, wanted, lambda events, end=there.source: self.step(end, events))
+            self.door.want(there.source, wanted, partial(self.step, there.source))
 
     def close(self) -> None:
         """Close both sides."""

@@ -17,6 +17,7 @@ import time
 import uuid
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 from apps.sandbox.launchers import Bind, GuestSpec, GuestState, LaunchRefused, Reason, linux
 from apps.sandbox.launchers.cgroups import Group
@@ -259,7 +260,7 @@ class LocalLauncher:
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, number)
 
-    def _bury(self, folder: Path) -> dict:
+    def _bury(self, folder: Path) -> dict[str, Any]:
         """Write the final word about a guest whose keeper died, after making sure that nothing of it is left."""
         (folder / "env.json").unlink(missing_ok=True)
         Group.from_dict(_read(folder / "group.json") or {}).kill()
@@ -280,8 +281,9 @@ class LocalLauncher:
             time.sleep(0.02)
 
 
-def _read(path: Path) -> dict | None:
+def _read(path: Path) -> dict[str, Any] | None:
     try:
-        return json.loads(path.read_text())
+        values: dict[str, Any] = json.loads(path.read_text())
+        return values
     except (FileNotFoundError, NotADirectoryError):
         return None
