@@ -11,6 +11,8 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "workspace.settings")
 
 from django.core.asgi import get_asgi_application
 
+import workspace.celery  # noqa: F401  (tasks are sent to our queue, not to the library's default one)
+
 Asgi = Callable[[dict[str, Any], Any, Any], Awaitable[None]]
 django_application = get_asgi_application()
 

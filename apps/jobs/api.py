@@ -45,9 +45,9 @@ class JobViewSet(RoomViewSet):
         source = _find(request.actor, "repo", wish.pop("source_id", None), wish.pop("source_path", None))
         if source is None:
             raise Invalid(fields={"source_id": "Name the repository by source_id or source_path."})
-        return shape.JobOut.response(
-            operations.create_job(actor=request.actor, parent=parent, source=source, **wish), 201
-        )
+        own = {name: wish.pop(name) for name in ("name", "script", "description") if name in wish}
+        job = operations.create_job(actor=request.actor, parent=parent, source=source, settings=wish, **own)
+        return shape.JobOut.response(job, 201)
 
     def retrieve(self, request: Request, pk: str) -> Response:
         """One job."""

@@ -18,10 +18,37 @@ from apps.jobs import driver, ingest, lifecycle, operations, queries
 from apps.jobs.lifecycle import State
 from apps.jobs.models import Attempt, JobRun, LogChunk
 from apps.jobs.tasks import sweep
-from tests.builders import World, a_person, an_api
+from tests.builders import World, a_folder, a_person, an_api
 from tests.jobs.making import a_job
+from tests.repos.making import a_repo
 
 PARAMETERS = [{"name": "months", "type": "text", "default": "1-3"}]
+
+
+def test_a_job_is_made_and_changed_through_the_api(world: World) -> None:
+    repo = a_repo(world.admin)
+    wish = {
+        "name": "train",
+        "source_path": repo.resource.path,
+        "script": "train.py",
+        "parameters": PARAMETERS,
+        "max_retries": 2,
+    }
+    made = world.api.post("/api/v1/jobs", wish).json()
+    assert (made["path"], made["source_path"], made["parameters"][0]["default"]) == ("/train", "/flight-delays", "1-3")
+    changed = world.api("PATCH", f"/api/v1/jobs/{made['id']}", {"ref": "dev", "timeout_seconds": 60}).json()
+    assert (changed["ref"], changed["timeout_seconds"], changed["max_retries"]) == ("dev", 60, 2)
+    for wrong in (
+        {"queue": "nowhere"},
+        {"timeout_seconds": 0},
+        {"parameters": [{"name": "a b", "type": "text"}]},
+        {"nope": 1},
+    ):
+        assert world.api("PATCH", f"/api/v1/jobs/{made['id']}", wrong).status_code == 422
+    folder = a_folder(world.admin)
+    assert (
+        world.api.post("/api/v1/jobs", {"name": "x", "source_id": str(folder.pk), "script": "x.py"}).status_code == 422
+    )
 
 
 def test_a_run_is_pinned_when_it_is_asked_for(world: World, drain: Any) -> None:
