@@ -173,9 +173,9 @@ def target_id(request: HttpRequest) -> str:
     return request.headers.get("HX-Target", "").partition("#")[2]
 
 
-def page_url(request: HttpRequest, name: str, **kwargs: Any) -> str:
+def page_url(request: HttpRequest, route: str, /, **kwargs: Any) -> str:
     """The address of a page of this workspace, by route name."""
-    return reverse(name, kwargs={"workspace": request.actor.workspace.name, **kwargs})  # type: ignore[attr-defined]
+    return reverse(route, kwargs={"workspace": request.actor.workspace.name, **kwargs})  # type: ignore[attr-defined]
 
 
 def go(request: HttpRequest, url: str, say: str = "") -> HttpResponse:

@@ -14,6 +14,8 @@ class TablesConfig(AppConfig):
     def ready(self) -> None:
         from apps.access.kinds import register_kind
         from apps.access.workspaces import register_seeder
+        from apps.foundation.pages import NavItem, register_navigation
+        from apps.lineage.nodes import register_node_page
         from apps.tables.places import seed_main
 
         register_kind(
@@ -36,6 +38,8 @@ class TablesConfig(AppConfig):
         )
         register_kind("table", model="tables.Table", containers={"schema"}, icon="table-2", separator=".", page=_page)
         register_seeder(seed_main)
+        register_navigation(NavItem("tables", "Tables", "table-2", "tables:list", group=2, key="t", narrow=True))
+        register_node_page("table_version", _version_page)
 
 
 def _page(resource: Any) -> str:
@@ -44,3 +48,7 @@ def _page(resource: Any) -> str:
 
 def _tree(resource: Any) -> str:
     return f"tables?in={resource.path}"
+
+
+def _version_page(place: Any) -> str:
+    return f"tables/{place.resource_id or place.key}/history"

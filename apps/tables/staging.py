@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import re
+import secrets
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from django.db import transaction
 from apps.access.actor import Actor
 from apps.access.tasks import after_commit
 from apps.foundation.clock import now
-from apps.foundation.errors import Conflict, Invalid
+from apps.foundation.errors import Conflict, Invalid, TooLarge
 from apps.tables import delta
 from apps.tables.models import Schema, StagedWrite, Table
 from apps.tables.types import ipc
@@ -67,6 +68,23 @@ def upload_path(write: StagedWrite) -> Path:
     if write.state == State.PARSING:
         raise Conflict("The file is being read; wait for its report.")
     return write.folder / UPLOADED
+
+
+def receive(write: StagedWrite, pieces: Iterable[bytes]) -> None:
+    """Keep the file that shall be read, from a form. Raises Conflict, TooLarge; a broken one leaves nothing."""
+    target = upload_path(write)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    fresh, size = target.with_name(f"{target.name}.{secrets.token_hex(8)}.new"), 0
+    try:
+        with fresh.open("xb") as file:
+            for piece in pieces:
+                size += len(piece)
+                if size > MAX_FILE_BYTES:
+                    raise TooLarge(f"A file has at most {MAX_FILE_BYTES} bytes.")
+                file.write(piece)
+        fresh.rename(target)
+    finally:
+        fresh.unlink(missing_ok=True)
 
 
 def must_be_open(write: StagedWrite) -> None:

@@ -1,8 +1,9 @@
 """Routes of tables."""
 
+from django.urls import include, path
 from rest_framework.routers import SimpleRouter
 
-from apps.tables import api
+from apps.tables import api, pages
 
 router = SimpleRouter(trailing_slash=False)
 router.register("catalogs", api.CatalogViewSet, basename="catalog")
@@ -11,3 +12,15 @@ router.register("tables", api.TableViewSet, basename="table")
 router.register("table-writes", api.TableWriteViewSet, basename="table-write")
 
 api_urls = router.urls
+
+own_urls = [
+    path("", pages.list_tables, name="list"),
+    path("/upload", pages.upload, name="upload"),
+    path("/writes/<uuid:write_id>", pages.write, name="write"),
+    path("/<str:name>", pages.detail, name="detail"),
+    path("/<str:name>/sample", pages.sample, name="sample"),
+    path("/<str:name>/history", pages.versions, name="history"),
+    path("/<str:name>/use", pages.use, name="use"),
+    path("/<str:name>/settings", pages.settings, name="settings"),
+]
+page_urls = [path("tables", include((own_urls, "tables")))]

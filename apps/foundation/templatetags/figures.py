@@ -197,3 +197,15 @@ def bar(value: float | None, low: float, high: float, best: bool = False, color:
         color,
         number(value),
     )
+
+
+@register.filter
+def after_dot(name: str) -> str:
+    """The last part of a dotted name."""
+    return name.rpartition(".")[2]
+
+
+@register.filter
+def before_dot(name: str) -> str:
+    """What a dotted name says before its last part."""
+    return name.rpartition(".")[0]

@@ -20,9 +20,9 @@ TRAIL = 12  # pages one can go back; more would make the address too long
 
 
 @register.simple_tag(takes_context=True)
-def page_url(context: Context, name: str, **kwargs: Any) -> str:
+def page_url(context: Context, route: str, **kwargs: Any) -> str:
     """The address of a page of this workspace: `{% page_url "jobs:detail" job_id=job.pk as href %}`."""
-    return reverse(name, kwargs={"workspace": context["request"].actor.workspace.name, **kwargs})
+    return reverse(route, kwargs={"workspace": context["request"].actor.workspace.name, **kwargs})
 
 
 def _changed(query: QueryDict, changes: Mapping[str, Any]) -> str:

@@ -29,7 +29,16 @@ const place = (pop: HTMLElement, by: HTMLElement): void => {
 document.addEventListener('click', event => {
   const opener = hit(event, '[data-open]');
   const dialog = opener && document.getElementById(opener.dataset.open ?? '');
-  if (dialog instanceof HTMLDialogElement) { closePops(); openDialog(dialog); return; }
+  if (opener && dialog instanceof HTMLDialogElement) {
+    closePops();
+    // data-fill-<name> puts a value into the field called so: one dialog serves every row.
+    for (const [key, value] of Object.entries(opener.dataset)) {
+      const field = key.startsWith('fill') ? one<HTMLInputElement>(`[name="${CSS.escape(key.slice(4).toLowerCase())}"]`, dialog) : null;
+      if (field) field.value = value ?? '';
+    }
+    openDialog(dialog);
+    return;
+  }
   const closer = hit(event, '[data-close]');
   if (closer) { closer.closest('dialog')?.close(); closePops(); return; }
   const popper = hit(event, '[data-pop]');

@@ -1,5 +1,5 @@
 // <bh-poll src="/w/…/fragment" every="3">: swaps its content with what the address answers, until an answer carries data-done.
-// Waits while the page is hidden and while the pointer or the focus is inside, so nothing moves under a hand.
+// With `reload`, the last answer loads the whole page anew. Waits while the page is hidden and while the pointer or the focus is inside, so nothing moves under a hand.
 class Poll extends HTMLElement {
   #timer = 0;
   #failed = 0;
@@ -23,6 +23,7 @@ class Poll extends HTMLElement {
       if (!answer.ok) throw new Error(String(answer.status));
       const text = await answer.text();
       this.#failed = 0;
+      if (this.hasAttribute('reload') && text.includes('data-done')) { location.reload(); return; }
       if (this.isConnected && text !== this.#last) { this.#last = text; this.innerHTML = text; this.dispatchEvent(new CustomEvent('bh:polled', { bubbles: true })); }
     } catch { this.#failed += 1; }
     if (this.isConnected) this.#plan();

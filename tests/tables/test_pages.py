@@ -1,0 +1,111 @@
+"""Pages of tables: list, columns, any version, restore by form, an upload from file to version."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pyarrow as pa
+import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.test import Client
+
+from apps.access.levels import Level
+from apps.access.models import Resource
+from apps.tables import staging
+from apps.tables.models import StagedWrite, Table
+from tests.builders import World, a_person
+
+from .kit import a_table, write
+
+NASTY = "<script>alert(1)</script>"
+
+
+@pytest.fixture
+def ada(world: World) -> Client:
+    client = Client()
+    client.force_login(world.admin.user)
+    return client
+
+
+@pytest.fixture
+def table(world: World) -> Table:
+    rows = pa.table({"n": [1, 2, None], "origin": ["EWR", NASTY, "LGA"]})
+    table = a_table(world.admin, rows=rows)
+    write(world.admin, table, pa.table({"n": [4], "origin": ["JFK"]}))
+    return table
+
+
+def text_of(answer: Any) -> str:
+    assert answer.status_code == 200, answer.status_code
+    return answer.content.decode()
+
+
+def test_list_and_sections(world: World, table: Table, ada: Client) -> None:
+    here = f"/w/ours/tables/{table.name}"
+    assert here in text_of(ada.get("/w/ours/tables?in=main.default&order=rows"))
+    columns = text_of(ada.get(here))
+    assert "origin" in columns and "25.00 %" in columns and NASTY not in columns
+    sample = text_of(ada.get(f"{here}/sample?version=0"))
+    assert "3 of 3 rows of version 0" in sample and NASTY not in sample
+    assert ada.get(f"{here}/sample?version=7").status_code == 404
+    assert ada.get(f"{here}/sample?version=x").status_code == 422
+    assert ada.get(f"{here}/sample?timestamp=1999-01-01T00:00:00Z").status_code == 404
+    assert "Rows added" in text_of(ada.get(f"{here}/history"))
+    assert "read_table" in text_of(ada.get(f"{here}/use"))
+    assert text_of(ada.get(f"/w/ours/tables/{table.pk}"))
+    assert ada.get("/w/ours/tables/main.default.nothing").status_code == 404
+
+
+def test_an_old_version_comes_back(table: Table, ada: Client) -> None:
+    here = f"/w/ours/tables/{table.name}/history"
+    assert ada.post(here, {"version": "0", "note": "as it was"}).status_code == 303
+    table.refresh_from_db()
+    assert (table.version, table.rows) == (2, 3)
+    assert "as it was" in text_of(ada.get(here))
+
+
+def test_a_reader_sees_no_way_to_change(world: World, table: Table) -> None:
+    mia = a_person(world, "mia@example.com", level=Level.VIEW, on=table.resource)
+    client = Client()
+    client.force_login(mia.user)
+    here = f"/w/ours/tables/{table.name}"
+    assert "Restore" not in text_of(client.get(f"{here}/history")) and "Upload rows" not in text_of(client.get(here))
+    assert client.post(f"{here}/history", {"version": "0"}).status_code == 403
+    assert client.get(f"{here}/settings").status_code == 403
+    stranger = Client()
+    stranger.force_login(a_person(world, "noa@example.com").user)
+    assert [stranger.get(f"{here}{x}").status_code for x in ("", "/sample", "/history", "/use")] == [404] * 4
+
+
+def test_upload_from_file_to_version(world: World, table: Table, ada: Client) -> None:
+    bad = ada.post("/w/ours/tables/upload", {"table": "main.nowhere.t", "file": SimpleUploadedFile("a.csv", b"a\n1\n")})
+    assert bad.status_code == 422 and "f-table-err" in bad.content.decode()
+    file = SimpleUploadedFile("more.csv", b"n,origin\n5,BOS\n")
+    answer = ada.post("/w/ours/tables/upload", {"table": table.name, "file": file})
+    place = answer.headers["Location"]
+    row = StagedWrite.objects.get(file_name="more.csv")
+    assert (row.folder / staging.UPLOADED).read_bytes() == b"n,origin\n5,BOS\n"
+    assert "Reading more.csv" in text_of(ada.get(place))
+    report = {
+        "format": {"kind": "csv", "encoding": "utf-8", "delimiter": ",", "header": True},
+        "rows_read": 2, "rows": 1, "bad_count": 1, "parts": [],
+        "bad_rows": [{"line": 3, "column": "n", "found": NASTY, "why": "is no number"}],
+        "columns": [{"name": NASTY, "type": "long", "guess": "string", "empty": 0, "examples": [NASTY], "note": ""}],
+    }  # fmt: skip
+    StagedWrite.objects.filter(pk=row.pk).update(state=StagedWrite.State.PARSED, report=report)
+    shown = text_of(ada.get(place))
+    assert "1 of 2 rows do not fit" in shown and NASTY not in shown and "is no number" in shown
+    assert ada.post(place, {"act": "commit", "mode": "append"}).status_code == 409, (
+        "bad rows are not written in silence"
+    )
+    assert ada.post(place, {"act": "cancel"}).status_code == 303
+    table.refresh_from_db()
+    assert table.version == 1
+
+
+def test_schemas_and_catalogs_by_form(world: World, ada: Client) -> None:
+    made = ada.post("/w/ours/tables", {"act": "schema", "catalog": "main", "name": "flights"})
+    assert made.headers["Location"] == "/w/ours/tables?in=main.flights"
+    assert ada.post("/w/ours/tables", {"act": "schema", "catalog": "main", "name": "No good"}).status_code == 422
+    ada.post("/w/ours/tables", {"act": "catalog", "name": "lab"})
+    assert Resource.objects.filter(kind="catalog", path="lab").exists()
