@@ -17,12 +17,7 @@ from apps.tables import activities, api, history, operations, queries, staging
 from apps.tables.models import StagedWrite, Table
 from apps.tables.tickets import from_text
 
-ORDERS = {
-    "changed": ("-changed_at", "-pk"),
-    "name": ("resource__path", "pk"),
-    "rows": ("-rows", "-pk"),
-    "size": ("-bytes", "-pk"),
-}
+ORDERS = {"changed": "changed_at", "name": "resource__path", "rows": "rows", "size": "bytes"}
 TYPES = ("string", "long", "double", "boolean", "timestamp", "date", "integer", "float", "timestamp_ntz")
 
 
@@ -34,13 +29,17 @@ def list_tables(request: HttpRequest) -> dict[str, Any] | HttpResponse:
         return _new_place(request)
     wanted, inside = parse_filter(request, []), request.GET.get("in", "")
     found = queries.list_tables(actor, inside=inside, text=wanted.words, at_least=Level.VIEW)
-    order = request.GET.get("order", "changed").lstrip("-")
-    rows = page_of(found, order=ORDERS.get(order, ORDERS["changed"]), token=request.GET.get("page_token"))
+    rows = page_of(found, order=_order(request.GET.get("order", "-changed")), token=request.GET.get("page_token"))
     schemas: dict[str, list[str]] = {row.resource.path: [] for row in queries.list_catalogs(actor)[:500]}
     for path in queries.list_schemas(actor).order_by("resource__path").values_list("resource__path", flat=True)[:2000]:
         schemas.setdefault(path.partition(".")[0], []).append(path)
     catalogs = [(name, inner, inside == name or inside in inner) for name, inner in sorted(schemas.items())]
     return {"page_title": "Tables", "page": rows, "filter": wanted, "inside": inside, "catalogs": catalogs}
+
+
+def _order(wanted: str) -> tuple[str, str]:
+    sign = "-" if wanted.startswith("-") else ""
+    return f"{sign}{ORDERS.get(wanted.lstrip('-'), 'changed_at')}", f"{sign}pk"
 
 
 def _new_place(request: HttpRequest) -> HttpResponse:
