@@ -150,10 +150,13 @@ def test_a_home_of_somebody_else_is_refused(tmp_path: Path) -> None:
 def test_an_external_database_is_taken_only_as_a_plain_role(engines: Engines, monkeypatch: pytest.MonkeyPatch) -> None:
     from workspace.env import env
 
-    with connect(engines.postgres.owner_url) as owner:
-        owner.execute("create table if not exists owned (id int)")
     monkeypatch.setenv("DATABASE_URL", engines.home.database_url("app"))
     external.check(env)
+    # Before the first migration the owner owns no table yet, and is refused all the same.
+    engines.postgres.create_database("empty")
+    monkeypatch.setenv("DATABASE_URL", engines.home.database_url("owner", "empty"))
+    with pytest.raises(InstallationError, match="owns tables"):
+        external.check(env)
     monkeypatch.setenv("DATABASE_URL", engines.home.database_url("owner"))
     with pytest.raises(InstallationError, match="owns tables"):
         external.check(env)

@@ -23,7 +23,7 @@ def main(argv: list[str]) -> int:
     """Run one command; its exit code."""
     if argv and argv[0] not in _parser_names() and not argv[0].startswith("-"):
         return _django(argv)
-    given = _parser().parse_args(argv)
+    given = _parser().parse_args(argv or ["--help"])
     try:
         code, answer, text = given.run(given)
     except KeyboardInterrupt:

@@ -59,7 +59,7 @@ def _engines(env: Env) -> list[Part]:
 def _migration(env: Env) -> Part:
     def command() -> Command:
         if env.is_given("DATABASE_URL") and not env.is_given("DATABASE_OWNER_URL"):
-            return _python(env, "django", "migrate", "--check")
+            return _python(env, "workspace.installation.migration", "--check")
         return _python(env, "workspace.installation.migration", owner=True)
 
     return Part("migrate", MIGRATION, command, runs_once=True, start_seconds=600)
