@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import fcntl
 import hashlib
 import os
@@ -75,6 +76,13 @@ def build(
     digest = _digest(lock)
     with _alone(folder / f"{digest}.building", progress, until):
         return find(home, lock) or _install(folder, digest, lock, progress, until)
+
+
+def main() -> None:
+    """Build the default environment ahead of the first job: `python -m apps.sandbox.environments --home HOME`."""
+    parser = argparse.ArgumentParser(prog="environments")
+    parser.add_argument("--home", type=Path, required=True)
+    build(parser.parse_args().home, progress=lambda line: print(line, flush=True) if line else None)
 
 
 def find(home: Path, lock: str) -> Environment | None:
@@ -239,3 +247,7 @@ def _lines(output: int, until: float) -> Iterator[str]:
             yield from (line.decode(errors="replace").rstrip() for line in whole)
     if rest:
         yield rest.decode(errors="replace")
+
+
+if __name__ == "__main__":
+    main()

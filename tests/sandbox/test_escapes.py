@@ -17,6 +17,8 @@ from pathlib import Path
 import pytest
 
 from apps.sandbox.launchers import Bind
+from apps.sandbox.launchers.capabilities import capabilities_report
+from apps.sandbox.launchers.local import LocalLauncher
 from tests.sandbox.conftest import NOBODY, SECRET, Installation
 
 ESCAPED = "ESCAPED"
@@ -236,3 +238,12 @@ def test_a_link_left_behind_is_not_followed(installation: Installation) -> None:
     for path in ("out", "pipe", "d", "../spec.json", "/etc/passwd", "d/../../spec.json", "nothing"):
         with pytest.raises(FileNotFoundError):
             installation.client.open_file(guest_id, path)
+
+
+def test_a_home_that_guests_would_see_is_refused(tmp_path: Path) -> None:
+    """As when the interpreter's own folder holds the installation."""
+    launcher = LocalLauncher(tmp_path / "prefix" / "home")
+    assert capabilities_report(launcher)["ok"]
+    launcher.system.append(str(tmp_path / "prefix"))
+    report = capabilities_report(launcher)
+    assert not report["ok"] and "it saw the home" in report["missing"][0]

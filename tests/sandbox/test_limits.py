@@ -22,6 +22,10 @@ MANY_FILES = (
     "import os, time\nfor n in range(20): open(f'f{n}', 'wb').write(bytes(4 << 20))\n"
     f"time.sleep(float(os.environ.get('PAUSE', 0))); print({DONE!r})"
 )
+UNLINKED = (
+    "import os, time\nf = open('hidden', 'wb'); os.unlink('hidden'); f.write(bytes(60 << 20)); f.flush()\n"
+    f"time.sleep(float(os.environ.get('PAUSE', 0))); print({DONE!r})"
+)
 SCRATCH = f"import tempfile; open({{folder!r}} + '/bh-scratch', 'wb').write(bytes(40 << 20)); print({DONE!r})"
 FILES = f"import os; x = [open('/dev/null') for _ in range(200)]; print({DONE!r})"
 
@@ -33,11 +37,12 @@ FILES = f"import os; x = [open('/dev/null') for _ in range(200)]; print({DONE!r}
         (PROCESSES, SMALL, {""}, "Resource temporarily unavailable"),
         (ONE_FILE, replace(SMALL, file_bytes=10 << 20), {"", "killed"}, ""),
         (MANY_FILES, replace(SMALL, disk_bytes=20 << 20), {"out_of_disk"}, ""),
+        (UNLINKED, replace(SMALL, disk_bytes=20 << 20), {"out_of_disk"}, ""),
         (SCRATCH.format(folder="/tmp"), SMALL, {""}, "No space left on device"),
         (SCRATCH.format(folder="/dev/shm"), SMALL, {""}, "No space left on device"),
         (FILES, replace(SMALL, open_files=100), {""}, "Too many open files"),
     ],
-    ids=["memory", "processes", "one file", "many files", "/tmp", "/dev/shm", "open files"],
+    ids=["memory", "processes", "one file", "many files", "a removed file", "/tmp", "/dev/shm", "open files"],
 )
 def test_excess(installation: Installation, code: str, limits: object, reason: set[str], words: str) -> None:
     without = installation.run_beside(code.replace("'/tmp'", "'.'").replace("'/dev/shm'", "'.'"), {})

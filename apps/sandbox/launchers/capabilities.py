@@ -24,6 +24,7 @@ print(json.dumps({
     "processes": sum(name.isdigit() for name in os.listdir("/proc")),
     "interfaces": [name for _, name in socket.if_nameindex()],
     "root": sorted(os.listdir("/")),
+    "home": os.path.exists(os.environ["HOME_OF_THE_INSTALLATION"]),
 }))
 """
 _SECONDS = 20.0
@@ -54,7 +55,9 @@ def _try_guest(launcher: LocalLauncher) -> tuple[dict[str, Any], list[str]]:
     guest_id = uuid.uuid4()
     python = os.path.realpath(sys.executable)
     limits = Limits(memory_bytes=256 << 20, processes=8, scratch_bytes=1 << 20, wall_seconds=_SECONDS)
-    launcher.launch(GuestSpec(guest_id, (python, "-I", "-S", "-c", _LOOK_AROUND), limits=limits, label="self-test"))
+    argv = (python, "-I", "-S", "-c", _LOOK_AROUND)
+    env = {"HOME_OF_THE_INSTALLATION": str(launcher.folder.parent)}
+    launcher.launch(GuestSpec(guest_id, argv, env=env, limits=limits, label="self-test"))
     until = time.monotonic() + _SECONDS
     while True:
         state = launcher.check(guest_id)
@@ -81,5 +84,6 @@ def _try_guest(launcher: LocalLauncher) -> tuple[dict[str, Any], list[str]]:
         "it saw other processes": seen["processes"] > 2,
         "it had a network": seen["interfaces"] not in (["lo"], []),
         "it was root": seen["uid"] == 0,
+        "it saw the home, which lies inside a folder that guests need; set BOATHOUSE_HOME elsewhere": seen["home"],
     }
     return seen, [f"The walls around guests leak here: {hole}." for hole, open_ in holes.items() if open_]

@@ -47,12 +47,14 @@ class Keeper:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         stored = json.loads((folder / "spec.json").read_text())
-        self.uid, self.gid, self.guest_code = stored["uid"], stored["gid"], stored["guest_code"]
+        self.privileged = os.geteuid() == 0
+        self.ground = walls.Ground(
+            folder, stored["guest_code"], tuple(stored["system"]), stored["uid"], stored["gid"], self.privileged
+        )
         self.spec = GuestSpec.from_dict(stored["spec"])
         secrets = folder / "env.json"
         self.env: dict[str, str] = json.loads(secrets.read_text())
         secrets.unlink()
-        self.privileged = os.geteuid() == 0
         self.selector = selectors.DefaultSelector()
         self.reason: Reason = ""
         self.message = ""
@@ -195,7 +197,10 @@ class Keeper:
             self.end("timeout", f"ran for more than {limits.wall_seconds:g} seconds", grace_seconds=2)
         began = time.monotonic()
         if began >= self.look_at_disk_at:
-            if usage.disk_bytes(self.folder / "work", limits.disk_bytes) > limits.disk_bytes:
+            work = self.folder / "work"
+            held = usage.disk_bytes(work, limits.disk_bytes)
+            held += usage.unlinked_bytes(self.init_pid, work.stat().st_dev)
+            if held > limits.disk_bytes:
                 self.end("out_of_disk", f"wrote more than {limits.disk_bytes} bytes to {GUEST_WORK}", grace_seconds=0)
             # Counting a wide tree may take one twentieth of this process's time.
             self.look_at_disk_at = time.monotonic() + 20 * (time.monotonic() - began)
@@ -299,11 +304,11 @@ class Init:
         signal.set_wakeup_fd(-1)
         linux.prctl(linux.PR_SET_PDEATHSIG, signal.SIGKILL)
         keeper.group.enter()
-        walls.raise_walls(spec, keeper.folder, keeper.guest_code, keeper.uid, keeper.gid, privileged=keeper.privileged)
+        walls.raise_walls(spec, keeper.ground)
         if spec.api_socket:
             with walls.open_door() as door:
                 socket.send_fds(self.control, [b"{}"], [door.fileno()])
-        walls.become_guest(keeper.uid, keeper.gid, privileged=keeper.privileged)
+        walls.become_guest(keeper.ground)
         reader, writer = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         signal.signal(signal.SIGCHLD, lambda *_: None)
         signal.set_wakeup_fd(writer, warn_on_full_buffer=False)

@@ -19,7 +19,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from apps.sandbox.launchers import Bind, GuestSpec, GuestState, LaunchRefused, Reason, linux
+from apps.sandbox.launchers import Bind, GuestSpec, GuestState, LaunchRefused, Reason, linux, walls
 from apps.sandbox.launchers.cgroups import Group
 from apps.sandbox.launchers.keeper import write_atomically, write_exit
 from apps.sandbox.launchers.remove import remove_tree
@@ -44,6 +44,7 @@ class LocalLauncher:
         self.private = [home.resolve() / name for name in _PRIVATE]
         self.allowed = [home.resolve(), *(path.resolve() for path in allowed)]
         self.family = f"boathouse-{hashlib.sha256(bytes(self.folder)).hexdigest()[:12]}"
+        self.system = [*walls.SYSTEM_FOLDERS, *walls.interpreter_folders()]
         self.guest_code = str(self._copy_guest_code())
         self._keepers: dict[uuid.UUID, subprocess.Popen[bytes]] = {}
         self._lock = threading.Lock()
@@ -188,7 +189,7 @@ class LocalLauncher:
             gid = os.getgid()
         values = spec.to_dict()
         write_atomically(new / "env.json", values.pop("env"))
-        stored = {"spec": values, "uid": uid, "gid": gid, "guest_code": self.guest_code}
+        stored = {"spec": values, "uid": uid, "gid": gid, "guest_code": self.guest_code, "system": self.system}
         write_atomically(new / "spec.json", {**stored, "created_at": time.time()})
         group = Group.create(self.family, str(spec.id), spec.limits.memory_bytes, spec.limits.processes)
         write_atomically(new / "group.json", group.to_dict())

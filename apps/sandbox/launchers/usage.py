@@ -40,6 +40,19 @@ def disk_bytes(folder: Path, limit: int) -> int:
     return limit + 1 if entries > _MOST_ENTRIES else total
 
 
+def unlinked_bytes(pid: int, device: int) -> int:
+    """How much disk the files take that these processes hold open after removing them."""
+    found = {}
+    for process in processes_below(pid):
+        with contextlib.suppress(OSError):
+            for fd in os.listdir(f"/proc/{process}/fd"):
+                with contextlib.suppress(OSError):
+                    held = os.stat(f"/proc/{process}/fd/{fd}")
+                    if stat.S_ISREG(held.st_mode) and held.st_nlink == 0 and held.st_dev == device:
+                        found[held.st_ino] = held.st_blocks * 512
+    return sum(found.values())
+
+
 def processes_below(pid: int) -> list[int]:
     """The process and all that descend from it."""
     found, pending = [], [pid]

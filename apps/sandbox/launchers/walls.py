@@ -8,11 +8,12 @@ import resource
 import signal
 import socket
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 
 from apps.sandbox.launchers import CLIENT_CODE, DOOR_PORT, GUEST_CODE, GUEST_WORK, GuestSpec, Limits, linux, seccomp
 
-_SYSTEM_FOLDERS = ("/usr/bin", "/usr/lib", "/usr/lib32", "/usr/lib64", "/usr/share/zoneinfo")
+SYSTEM_FOLDERS = ("/usr/bin", "/usr/lib", "/usr/lib32", "/usr/lib64", "/usr/share/zoneinfo")
 _ROOT_LINKS = ("/bin", "/lib", "/lib32", "/lib64")
 _DEVICES = ("null", "zero", "full", "random", "urandom")
 _MASKED_FILES = ("kcore", "keys", "key-users", "kmsg", "timer_list", "sched_debug", "sysrq-trigger", "kallsyms")
@@ -117,7 +118,19 @@ def enter_user_namespace() -> None:
     Path("/proc/self/gid_map").write_text(f"{gid} {gid} 1")
 
 
-def raise_walls(spec: GuestSpec, folder: Path, guest_code: str, uid: int, gid: int, *, privileged: bool) -> None:
+@dataclass(frozen=True)
+class Ground:
+    """What a guest stands on: its folder here, our code for it, what of the system it sees, and who it is."""
+
+    folder: Path
+    guest_code: str
+    system: tuple[str, ...]
+    uid: int
+    gid: int
+    privileged: bool
+
+
+def raise_walls(spec: GuestSpec, ground: Ground) -> None:
     """Put this process, the first of its pid namespace, into a world that holds only what the spec names."""
     os.umask(0o022)
     linux.unshare(
@@ -127,21 +140,23 @@ def raise_walls(spec: GuestSpec, folder: Path, guest_code: str, uid: int, gid: i
     linux.raise_loopback()
     linux.mount(None, "/", None, linux.MS_REC | linux.MS_PRIVATE)
 
-    root = Root(folder / "root", uid, gid, privileged=privileged)
+    root = Root(ground.folder / "root", ground.uid, ground.gid, privileged=ground.privileged)
     root.tmpfs("", 4 * 1024 * 1024, 0o755)
     mount_proc(root)
+    # Before what is bound, some of which may lie below it.
+    root.tmpfs("/tmp", spec.limits.scratch_bytes, 0o1777)
     for link in _ROOT_LINKS:
         if os.path.islink(link):
             os.symlink(os.readlink(link), root.at(link))
         elif os.path.isdir(link):
             root.bind(link)
-    for path in dict.fromkeys([*_SYSTEM_FOLDERS, *interpreter_folders()]):
+    for path in dict.fromkeys(ground.system):
         if os.path.isdir(path):
             root.bind(path)
     if os.path.exists("/etc/ld.so.cache"):
         root.bind("/etc/ld.so.cache")
-    root.write("/etc/passwd", f"guest:x:{uid}:{gid}:guest:/tmp:/bin/sh\n")
-    root.write("/etc/group", f"guest:x:{gid}:\n")
+    root.write("/etc/passwd", f"guest:x:{ground.uid}:{ground.gid}:guest:/tmp:/bin/sh\n")
+    root.write("/etc/group", f"guest:x:{ground.gid}:\n")
     root.write("/etc/hosts", "127.0.0.1 localhost guest\n")
     root.write("/etc/nsswitch.conf", "passwd: files\ngroup: files\nhosts: files\n")
 
@@ -152,15 +167,14 @@ def raise_walls(spec: GuestSpec, folder: Path, guest_code: str, uid: int, gid: i
         os.symlink(target, root.at(f"/dev/{name}"))
     root.tmpfs("/dev/shm", spec.limits.scratch_bytes, 0o1777)
     linux.mount_setattr(-100, root.at("/dev"), linux.MOUNT_ATTR_RDONLY, recursive=False)
-    root.tmpfs("/tmp", spec.limits.scratch_bytes, 0o1777)
 
     if spec.environment:
         root.lend(spec.environment)
     for target in (GUEST_CODE, CLIENT_CODE):
-        root.lend(f"{guest_code}/{Path(target).name}", target)
+        root.lend(f"{ground.guest_code}/{Path(target).name}", target)
     for bind in sorted(spec.binds, key=lambda bind: bind.target or bind.source):
         root.lend(bind.source, bind.target)
-    root.bind(str(folder / "work"), GUEST_WORK, writable=True)
+    root.bind(str(ground.folder / "work"), GUEST_WORK, writable=True)
     root.enter()
     os.chdir(GUEST_WORK)
 
@@ -192,13 +206,13 @@ def interpreter_folders() -> list[str]:
     return list(dict.fromkeys([prefix, os.path.abspath(sys.base_prefix)]))
 
 
-def become_guest(uid: int, gid: int, *, privileged: bool) -> None:
+def become_guest(ground: Ground) -> None:
     """Give up every privilege for good, for this process and all that it will start."""
     linux.drop_bounding_set()
-    if privileged:
+    if ground.privileged:
         os.setgroups([])
-        os.setresgid(gid, gid, gid)
-        os.setresuid(uid, uid, uid)
+        os.setresgid(ground.gid, ground.gid, ground.gid)
+        os.setresuid(ground.uid, ground.uid, ground.uid)
     linux.clear_capabilities()
     linux.prctl(linux.PR_SET_NO_NEW_PRIVS, 1)
     # A change of user clears both, so they come last.
