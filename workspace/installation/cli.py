@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -21,6 +22,8 @@ Answer = tuple[int, dict[str, Any], str]
 
 def main(argv: list[str]) -> int:
     """Run one command; its exit code."""
+    # Ended quietly by a reader that has seen enough, as in `manage.py logs | head`.
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     if argv and argv[0] not in _parser_names() and not argv[0].startswith("-"):
         return _django(argv)
     given = _parser().parse_args(argv or ["--help"])
@@ -126,12 +129,18 @@ def _demo(given: argparse.Namespace) -> Answer:
 def _people(name: str) -> Callable[[argparse.Namespace], Answer]:
     def run(given: argparse.Namespace) -> Answer:
         people = _rooms()
+        from django.db import DatabaseError
+
         from apps.foundation.errors import BoathouseError
 
         try:
             return getattr(people, name)(given)
         except BoathouseError as error:
             raise InstallationError(error.message) from None
+        except DatabaseError as error:
+            raise InstallationError(
+                f"the database cannot do this ({str(error).strip()}); is it up? manage.py up"
+            ) from None
 
     return run
 

@@ -119,7 +119,8 @@ def _story(home: Home, entry: ProcessRecord | None, message: str) -> str:
     if entry is None:
         return message
     path = home.logs / f"{entry.name}.log"
-    return "\n".join([message, f"the end of {path}:", *(f"  {line}" for line in logs.end_of(path, 15))])
+    end = [f"  {line}" for line in logs.end_of(path, 15)]
+    return "\n".join([message, *([f"the end of {path}:", *end] if end else [])])
 
 
 def _end(home: Home) -> bool:
