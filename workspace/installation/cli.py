@@ -84,10 +84,8 @@ def _pids(given: argparse.Namespace) -> Answer:
 
 def _logs(given: argparse.Namespace) -> Answer:
     if given.no_follow:
-        names = given.names or [path.stem for path in sorted(env.place.logs.glob("*.log"))]
-        kept = [
-            f"{name:<11} {line}" for name in names for line in logs.end_of(env.place.logs / f"{name}.log", given.lines)
-        ]
+        paths = logs.logs_of(env.place.logs, given.names)
+        kept = [f"{path.stem:<11} {line}" for path in paths for line in logs.end_of(path, given.lines)]
         return 0, {"lines": kept}, "\n".join(kept)
     for line in logs.follow(env.place.logs, given.names, given.lines):
         print(line, flush=True)

@@ -35,13 +35,17 @@ def end_of(path: Path, lines: int) -> list[str]:
         return []
 
 
+def logs_of(folder: Path, names: list[str]) -> list[Path]:
+    """The logs of these processes (`web` means every web process), or all."""
+    found = sorted(folder.glob("*.log"))
+    return [path for path in found if not names or path.stem in names or path.stem.rpartition("-")[0] in names]
+
+
 def follow(folder: Path, names: list[str], lines: int) -> Iterator[str]:
     """The last lines of each log, then whatever is written, each with the name of its process; without end."""
     places: dict[Path, int] = {}
     while True:
-        for path in sorted(folder.glob("*.log")):
-            if names and path.stem not in names and path.stem.rpartition("-")[0] not in names:
-                continue
+        for path in logs_of(folder, names):
             size = path.stat().st_size
             if path not in places:
                 for line in end_of(path, lines):
