@@ -114,9 +114,10 @@ def test_a_lock_file_with_a_strangers_number_does_not_stop_it(tmp_path: Path) ->
     postgres = EmbeddedPostgres(home, durable=False)
     sleeper = subprocess.Popen(["sleep", "60"], user=home.postgres.stat().st_uid)
     try:
-        lock = home.postgres / "postmaster.pid"
-        lock.write_text(f"{sleeper.pid}\n/proc/self/cwd\n1\n5432\n{postgres.socket_folder}\n\n")
-        os.chown(lock, home.postgres.stat().st_uid, home.postgres.stat().st_gid)
+        status = home.postgres.stat()
+        for lock in (home.postgres / "postmaster.pid", postgres.socket_folder / ".s.PGSQL.5432.lock"):
+            lock.write_text(f"{sleeper.pid}\n/proc/self/cwd\n1\n5432\n{postgres.socket_folder}\n\n")
+            os.chown(lock, status.st_uid, status.st_gid)
         postgres.start()
         assert postgres.is_ready()
     finally:

@@ -41,11 +41,12 @@ alter default privileges for role {OWNER} revoke execute on functions from publi
 _SERVER_SETTINGS = {
     "listen_addresses": "",
     "unix_socket_permissions": "0700",
-    "max_connections": "120",
+    "max_connections": "200",
     "shared_buffers": "128MB",
     "timezone": "UTC",
     "log_timezone": "UTC",
     "jit": "off",
+    "random_page_cost": "1.1",
     "log_checkpoints": "off",
     "max_wal_size": "2GB",
 }
@@ -118,7 +119,7 @@ class EmbeddedPostgres:
         if not (self.folder / "PG_VERSION").exists():
             self._make_cluster(programs)
         self._write_access_rules()
-        self._forget_strangers_lock()
+        self._forget_strangers_locks()
         settings = dict(_SERVER_SETTINGS, unix_socket_directories=str(self.socket_folder))
         if not self.durable:
             settings |= {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
@@ -181,16 +182,13 @@ class EmbeddedPostgres:
             if account:
                 os.chown(path, account.uid, account.gid)
 
-    def _forget_strangers_lock(self) -> None:
-        """Remove a lock file whose number now belongs to some other program, when no server of ours is left."""
-        lock = self.folder / "postmaster.pid"
-        if not lock.exists():
+    def _forget_strangers_locks(self) -> None:
+        """Remove lock files whose number now belongs to some other program, when no server of ours is left."""
+        if any(_works_in(entry, self.folder) for entry in os.listdir("/proc") if entry.isdecimal()):
             return
-        pid = lock.read_text().split("\n", 1)[0]
-        if not Path(f"/proc/{pid}").exists() or _works_in(pid, self.folder):
-            return
-        if not any(_works_in(entry, self.folder) for entry in os.listdir("/proc") if entry.isdecimal()):
-            lock.unlink()
+        for lock in (self.folder / "postmaster.pid", self.socket_folder / ".s.PGSQL.5432.lock"):
+            if lock.exists() and Path("/proc", lock.read_text().split("\n", 1)[0].strip()).exists():
+                lock.unlink()
 
     def _command(self, argv: list[str], stop_signal: signal.Signals = signal.SIGTERM) -> Command:
         environment = {"PATH": "/usr/bin:/bin", "LC_ALL": "C", "PGTZ": "UTC"}
