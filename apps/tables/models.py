@@ -125,6 +125,8 @@ class StagedWrite(WorkspaceModel):
     options = models.JSONField(default=dict)
     report = models.JSONField(default=dict)
     version = models.BigIntegerField(null=True)
+    guest_id = models.UUIDField(null=True)
+    stepped_at = models.DateTimeField(default=now)
     created_at = models.DateTimeField(default=now)
     expires_at = models.DateTimeField()
 

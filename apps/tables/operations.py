@@ -14,7 +14,7 @@ from apps.access.models import Resource
 from apps.access.operation import operation
 from apps.access.resources import create_resource, find_resource
 from apps.foundation.errors import Conflict, Invalid
-from apps.tables import commits, delta, places, staging
+from apps.tables import commits, delta, parsing, places, staging
 from apps.tables.models import Catalog, Schema, StagedWrite, Table, TableVersion
 from apps.tables.types import schema_from
 
@@ -162,7 +162,7 @@ def begin_table_write(*, actor: Actor, table: Table, file_name: str = "") -> Sta
 @operation(needs=None, on="write")
 def parse_file(*, actor: Actor, write: StagedWrite, options: dict[str, Any]) -> StagedWrite:
     """Have the uploaded file of a write read, in a guest; its report tells columns, types and bad rows."""
-    staging.start_parsing(write, options)
+    parsing.start(write, options)
     audit.record(actor, "tables.parse_file", write, after={"file": write.file_name, **options})
     return write
 

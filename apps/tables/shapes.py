@@ -87,7 +87,10 @@ class ParseIn(In):
     delimiter = serializers.CharField(min_length=1, max_length=1, trim_whitespace=False, required=False)
     header = serializers.BooleanField(default=True)
     on_bad_rows = serializers.ChoiceField(["stop", "skip"], default="stop")
-    columns = ColumnIn(many=True, required=False)
+    columns = ColumnIn(many=True, required=False, help_text="types that you know better than the guess")
+    types = serializers.ChoiceField(
+        ["table", "infer"], default="table", help_text="of a table that is there, or from the file"
+    )
 
 
 class CommitIn(In):

@@ -14,7 +14,6 @@ from typing import Any
 from django.db import transaction
 
 from apps.access.actor import Actor
-from apps.access.tasks import after_commit
 from apps.foundation.clock import now
 from apps.foundation.errors import Conflict, Invalid, TooLarge
 from apps.tables import delta
@@ -29,6 +28,8 @@ MAX_FILE_BYTES = 5 * 1024**3
 PREFIX = "/api/v1/table-writes/"
 UPLOADED = "upload"
 PARSED = "parsed"
+REPORT_BYTES = 8 * 1024**2
+_REPORT = ("refused", "format", "rows_read", "rows", "bad_count", "bad_rows", "columns", "parts")
 _PART = re.compile(r"part-(\d{5})\.parquet")
 
 
@@ -123,36 +124,24 @@ def abandon(write: StagedWrite) -> None:
     remove_after_commit(write.folder)
 
 
-def start_parsing(write: StagedWrite, options: dict[str, Any]) -> None:
-    """Queue the reading of the uploaded file."""
-    must_be_open(write)
-    if not (write.folder / UPLOADED).exists():
-        raise Conflict("No file has been uploaded yet.")
-    if write.state == State.PARSING:
-        raise Conflict("The file is being read already.")
-    from apps.tables.tasks import parse_upload
-
-    StagedWrite.objects.filter(pk=write.pk).update(state=State.PARSING, options=options, report={})
-    write.refresh_from_db()
-    after_commit(parse_upload, write.workspace_id, write.pk)
-
-
-def take_report(write: StagedWrite, folder: Path) -> None:
-    """Read what the guest says of the file, as text from a stranger, and note it."""
+def checked_report(content: bytes) -> dict[str, Any]:
+    """The report of a guest, with nothing in it that we would not have asked for."""
     try:
-        content = json.loads((folder / "report.json").read_bytes()[: 8 * 1024**2])
-        report = {name: content[name] for name in _REPORT if name in content}
+        said = json.loads(content)
+        report = {name: said[name] for name in _REPORT if name in said}
         names = [str(part["name"]) for part in report.get("parts", ())]
-    except (OSError, ValueError, TypeError, KeyError):
-        report, names = {"refused": "The file could not be read: its reader stopped without a report."}, []
-    if any(not _PART.fullmatch(name) for name in names):
-        report, names = {"refused": "The file could not be read."}, []
+    except (ValueError, TypeError, KeyError):
+        return {"refused": "The file could not be read: its reader's report makes no sense."}
+    if not all(_PART.fullmatch(name) for name in names):
+        return {"refused": "The file could not be read: its reader names files that are none."}
+    return report
+
+
+def note_report(write: StagedWrite, report: dict[str, Any]) -> None:
+    """Keep what was found in the file; the write can be committed if it has parts."""
     state = State.REFUSED if "refused" in report else State.PARSED
     StagedWrite.objects.filter(pk=write.pk).update(state=state, report=report)
     write.refresh_from_db()
-
-
-_REPORT = ("refused", "format", "rows_read", "rows", "bad_count", "bad_rows", "columns", "parts")
 
 
 def remove_after_commit(*folders: Path) -> None:

@@ -2,24 +2,41 @@
 
 from __future__ import annotations
 
+from django.db import connection
+
 from apps.access.actor import Actor
-from apps.access.tasks import workspace_task
-from apps.tables import staging
+from apps.access.tasks import upkeep_task, workspace_task
+from apps.tables import parsing, staging
 from apps.tables.models import StagedWrite
 
 
 @workspace_task(queue="control")
-def sweep_writes(actor: Actor) -> int:
-    """Abandon overdue writes of one workspace; how many."""
-    return staging.sweep()
+def parse_upload(actor: Actor, write_id: str) -> None:
+    """One step of reading an uploaded file in a guest; a second one at the same time does nothing."""
+    rows = StagedWrite.objects.select_for_update(of=("self",), skip_locked=True)
+    write = rows.select_related("schema__resource", "table__resource").filter(pk=write_id).first()
+    if write is not None and write.state == StagedWrite.State.PARSING:
+        parsing.step(write)
 
 
 @workspace_task(queue="control")
-def parse_upload(actor: Actor, write_id: str) -> None:
-    """Read one uploaded file in a guest and keep its report."""
-    write = StagedWrite.objects.select_related("schema__resource", "table__resource").filter(pk=write_id).first()
-    if write is None or write.state != StagedWrite.State.PARSING:
-        return
-    from apps.tables import parsing
+def abandon_overdue(actor: Actor) -> int:
+    """Abandon writes of one workspace that nobody finished in time; how many."""
+    return staging.sweep()
 
-    parsing.read_in_guest(write)
+
+@upkeep_task()
+def sweep_writes() -> int:
+    """Have writes looked at whose reading lost its message, or whose time is over; how many."""
+    with connection.cursor() as cursor:
+        cursor.execute("select workspace_id, id, is_overdue from tables_unsettled_writes()")
+        rows = cursor.fetchall()
+    for workspace_id, write_id, is_overdue in rows:
+        if is_overdue:
+            abandon_overdue.delay(str(workspace_id))
+        else:
+            parse_upload.delay(str(workspace_id), str(write_id))
+    return len(rows)
+
+
+UPKEEP = {"tables.sweep_writes": 30}

@@ -474,6 +474,7 @@ def main(arguments: Sequence[str]) -> int:
     """Reads the request, writes `report.json`; 0 also when the file was refused, since that is an answer."""
     request = json.loads(Path(arguments[0]).read_text())
     out = Path(arguments[1])
+    out.mkdir(exist_ok=True)
     try:
         report = parse(request, Path(request["source"]), out)
     except Refused as refused:
