@@ -297,31 +297,19 @@ def _open(root: str, version: int | None = None) -> DeltaTable:
 def _snapshot(root: str, table: DeltaTable) -> Snapshot:
     real = os.path.realpath(root)
     actions = pa.table(table.get_add_actions(flatten=False))
-    paths = actions["path"].to_pylist()
-    sizes = actions["size_bytes"].to_pylist()
-    rows = actions["num_records"].to_pylist()
-    lows, highs, nulls = (_column(actions, name) for name in ("min", "max", "null_count"))
-    files = [
-        DataFile(checked_path(real, path), size, _row_count(root, path, count), _known(low), _known(high), _known(null))
-        for path, size, count, low, high, null in zip(paths, sizes, rows, lows, highs, nulls, strict=True)
+    actions = actions.sort_by([("modification_time", "descending"), ("path", "descending")])
+    paths = [checked_path(real, path) for path in actions["path"].to_pylist()]
+    rows = [
+        _row_count(root, path, count) for path, count in zip(paths, actions["num_records"].to_pylist(), strict=True)
     ]
-    # Names start with the time they were made, so this order is newest first.
-    files.sort(key=lambda file: file.path, reverse=True)
-    return Snapshot(table.version(), pa.schema(table.schema()).remove_metadata(), tuple(files))
-
-
-def _column(actions: pa.Table, name: str) -> list[dict[str, object] | None]:
-    return actions[name].to_pylist() if name in actions.column_names else [None] * actions.num_rows
-
-
-def _known(values: dict[str, object] | None) -> dict[str, object]:
-    return {name: value for name, value in (values or {}).items() if value is not None and not isinstance(value, dict)}
+    files = map(DataFile, paths, actions["size_bytes"].to_pylist(), rows)
+    return Snapshot(table.version(), pa.schema(table.schema()).remove_metadata(), tuple(files), actions)
 
 
 def _row_count(root: str, path: str, count: int | None) -> int:
     if count is not None:
         return count
-    with open_file(Path(root) / checked_path(os.path.realpath(root), path)) as file:
+    with open_file(Path(root) / path) as file:
         return file.metadata.num_rows
 
 
@@ -402,9 +390,6 @@ def _check_files(root: Path, files: Sequence[NewFile], schema: pa.Schema) -> Non
 
 
 def _adds(root: Path, files: Sequence[NewFile]) -> list[AddAction]:
-    return [
-        AddAction(
-            file.name, file.footer.bytes, {}, int((root / file.name).stat().st_mtime * 1000), True, file.footer.stats
-        )
-        for file in files
-    ]
+    # The moment of the commit, not of the upload: it is what puts files in the order in which they came to the table.
+    at = int(time.time() * 1000)
+    return [AddAction(file.name, file.footer.bytes, {}, at, True, file.footer.stats) for file in files]

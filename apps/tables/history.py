@@ -51,9 +51,9 @@ def column_facts(table: Table, version: int) -> list[ColumnFacts]:
     facts = []
     for column in describe(state.schema):
         name = str(column["name"])
-        nulls = _sum(file.nulls.get(name) for file in state.files)
-        lows = [file.low[name] for file in state.files if file.low.get(name) is not None]
-        highs = [file.high[name] for file in state.files if file.high.get(name) is not None]
+        nulls = _sum(file.nulls.get(name) for file in state.measured_files)
+        lows = [file.low[name] for file in state.measured_files if file.low.get(name) is not None]
+        highs = [file.high[name] for file in state.measured_files if file.high.get(name) is not None]
         share = nulls / state.rows if nulls is not None and state.rows else None
         facts.append(ColumnFacts(name, str(column["type"]), nulls, _edge(min, lows), _edge(max, highs), share))
     return facts

@@ -6,9 +6,10 @@ import datetime
 import json
 import os
 import stat
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 from urllib.parse import unquote
 
 import pyarrow as pa
@@ -33,11 +34,28 @@ class DataFile:
 
 @dataclass(frozen=True)
 class Snapshot:
-    """A table as it is in one version: never changes, so it may be kept."""
+    """A table as it is in one version: never changes, so it may be kept. `files` are newest first."""
 
     version: int
     schema: pa.Schema
     files: tuple[DataFile, ...]
+    actions: pa.Table = field(repr=False)
+
+    @cached_property
+    def measured_files(self) -> tuple[DataFile, ...]:
+        """The files, newest first as in `files`, with their statistics."""
+        known = [self._statistics(name) for name in ("min", "max", "null_count")]
+        return tuple(
+            replace(file, low=low, high=high, nulls=null)
+            for file, low, high, null in zip(self.files, *known, strict=True)
+        )
+
+    def _statistics(self, name: str) -> list[dict[str, Any]]:
+        found = self.actions[name].to_pylist() if name in self.actions.column_names else [None] * len(self.files)
+        return [
+            {key: value for key, value in (item or {}).items() if value is not None and not isinstance(value, dict)}
+            for item in found
+        ]
 
     @cached_property
     def rows(self) -> int:

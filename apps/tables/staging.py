@@ -98,14 +98,33 @@ def parts(write: StagedWrite) -> list[Path]:
     """The Parquet files of a write, in order, without a gap. Raises Conflict when it is not ready."""
     must_be_open(write)
     if write.file_name:
-        if write.state != State.PARSED or not write.report.get("parts"):
-            raise Conflict("The file has not been read yet, or has rows that do not fit; look at its report.")
+        if write.state == State.REFUSED:
+            raise Invalid(str(write.report.get("refused")))
+        if write.state != State.PARSED:
+            raise Conflict("The file has not been read yet; ask for that, and wait for its report.")
+        if not write.report.get("parts"):
+            raise Invalid(_bad_rows(write.report))
         folder = write.folder / PARSED
         return [folder / part["name"] for part in write.report["parts"]]
     found = sorted(path for path in write.folder.glob("part-*.parquet") if _PART.fullmatch(path.name))
     if [path.name for path in found] != [f"part-{number:05}.parquet" for number in range(len(found))]:
         raise Invalid("A part is missing: upload parts 0, 1, 2 and so on, then commit.")
     return found
+
+
+def _bad_rows(report: dict[str, Any]) -> str:
+    """What is wrong with a file, in words: the first bad rows by line."""
+    told = []
+    for row in report.get("bad_rows", ())[:5]:
+        place = f"line {row.get('line')}" + (f", {row['column']}" if row.get("column") else "")
+        told.append(
+            f"{place}: “{row.get('found')}” {row.get('why')}" if row.get("column") else f"{place}: {row.get('why')}"
+        )
+    count = report.get("bad_count", 0)
+    return (
+        f"{count} of {report.get('rows_read', count)} rows do not fit, so nothing was written: {'; '.join(told)}. "
+        "Correct the file, choose other types, or read it again with on_bad_rows=skip to leave them out."
+    )
 
 
 def settle(write: StagedWrite, table: Table, version: int) -> None:

@@ -81,7 +81,7 @@ def give(
         base["k"] = actor.token_id.hex
     files = [
         TicketFile(PREFIX + signing.dumps({**base, "f": file.path}, salt=SALT), file.bytes, file.rows)
-        for file in reversed(state.files)
+        for file in reversed(state.measured_files if wanted else state.files)
         if pruning.may_match(file, wanted)
     ]
     for node in activities.nodes(doing or activities.of_actor(actor), actor.label):

@@ -95,7 +95,7 @@ def test_upload_from_file_to_version(world: World, table: Table, ada: Client) ->
     StagedWrite.objects.filter(pk=row.pk).update(state=StagedWrite.State.PARSED, report=report)
     shown = text_of(ada.get(place))
     assert "1 of 2 rows do not fit" in shown and NASTY not in shown and "is no number" in shown
-    assert ada.post(place, {"act": "commit", "mode": "append"}).status_code == 409, (
+    assert ada.post(place, {"act": "commit", "mode": "append"}).status_code == 422, (
         "bad rows are not written in silence"
     )
     assert ada.post(place, {"act": "cancel"}).status_code == 303
