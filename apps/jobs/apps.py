@@ -1,4 +1,4 @@
-"""Registers the kind `job`."""
+"""Registers the kind `job`, its place in the side bar and the newest runs for the front page."""
 
 from typing import Any
 
@@ -10,8 +10,24 @@ class JobsConfig(AppConfig):
 
     def ready(self) -> None:
         from apps.access.kinds import register_kind
+        from apps.foundation.pages import NavItem, Panel, register_navigation, register_panel
 
         def page(resource: Any) -> str:
             return f"jobs/{resource.pk}"
 
         register_kind("job", model="jobs.Job", containers={"workspace", "folder"}, icon="chart-gantt", page=page)
+
+        def running(request: Any) -> int | None:
+            from apps.jobs.pages import running_count
+
+            return running_count(request)
+
+        def newest(request: Any) -> dict[str, Any] | None:
+            from apps.jobs.pages import panel
+
+            return panel(request)
+
+        register_navigation(
+            NavItem("jobs", "Jobs", "chart-gantt", "jobs:list", group=4, key="j", count=running, running=True)
+        )
+        register_panel(Panel("home.side", 10, "jobs/_panel.html", newest))

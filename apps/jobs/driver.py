@@ -362,8 +362,10 @@ def _wait_or_give_up(lease: Lease, error: Exception) -> None:
             _extend(attempt.pk, RETRY_SECONDS)
     except LeaseLost:
         return
-    if silent:
+    if silent and lease.launched:
         _end(lease, State.LOST, f"Nothing was heard of it for {UNSEEN_SECONDS} seconds: {error}")
+    elif silent:
+        _end(lease, State.FAILED, f"It could not be started for {UNSEEN_SECONDS} seconds: {error}")
 
 
 def _acting(run: JobRun) -> Actor:

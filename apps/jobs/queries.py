@@ -2,19 +2,29 @@
 
 from __future__ import annotations
 
+import re
+import statistics
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from django.db import models
+from django.db.models import F, OuterRef, Subquery, Window
+from django.db.models.functions import RowNumber
 
 from apps.access.actor import Actor
+from apps.access.models import Resource
 from apps.access.policy import visible
 from apps.foundation.errors import NotFound
+from apps.jobs.lifecycle import ACTIVE, State
 from apps.jobs.models import Attempt, Job, JobRun, LogChunk
+from apps.jobs.sources import kinds_of_source
 
 LOG_BYTES = 256 << 10
 LOG_LINES = 1000
+HISTORY = 20
+_LEVEL = re.compile(r"\b(?:CRITICAL|ERROR|WARNING|WARN|INFO|DEBUG)\b")
 
 
 @dataclass(frozen=True)
@@ -35,6 +45,22 @@ class LogLine:
     n: int
     at: datetime
     text: str
+
+    @property
+    def level(self) -> str:
+        """ERROR, WARNING, INFO or DEBUG when the line names one near its beginning."""
+        match = _LEVEL.search(self.text[:80])
+        return match[0] if match else ""
+
+
+@dataclass(frozen=True)
+class History:
+    """A job with its newest runs: `bars` are (state, seconds), oldest first; `usual_seconds` is the middle one that succeeded."""
+
+    job: Job
+    last: JobRun | None
+    bars: list[tuple[str, float]]
+    usual_seconds: float | None
 
 
 @dataclass(frozen=True)
@@ -68,6 +94,40 @@ def list_runs(actor: Actor, job: Job | None = None, state: str = "") -> models.Q
     if job is not None:
         runs = runs.filter(job=job)
     return runs.filter(state=state) if state else runs
+
+
+def with_last_state(jobs: models.QuerySet[Job]) -> models.QuerySet[Job]:
+    """The same jobs with `last_state`, the state of the newest run."""
+    newest = JobRun.objects.filter(job=OuterRef("pk")).order_by("-number").values("state")[:1]
+    return jobs.annotate(last_state=Subquery(newest))
+
+
+def with_history(jobs: Sequence[Job]) -> list[History]:
+    """Each job with its newest runs, in one query."""
+    rank = Window(RowNumber(), partition_by=F("job"), order_by=F("number").desc())
+    rows = (
+        JobRun.objects.filter(job__in=list(jobs)).annotate(rank=rank).filter(rank__lte=HISTORY).select_related("user")
+    )
+    runs: dict[Any, list[JobRun]] = {}
+    for run in rows.order_by("number"):
+        runs.setdefault(run.job_id, []).append(run)
+    found = []
+    for job in jobs:
+        own = runs.get(job.pk, [])
+        done = [run.seconds for run in own if run.state == State.SUCCEEDED and run.seconds is not None]
+        bars = [(run.state, run.seconds or 0.0) for run in own]
+        found.append(History(job, own[-1] if own else None, bars, statistics.median(done) if done else None))
+    return found
+
+
+def count_active(actor: Actor) -> int:
+    """How many runs that the actor may view are under way."""
+    return visible(JobRun, actor).filter(state__in=ACTIVE).count()
+
+
+def list_sources(actor: Actor) -> models.QuerySet[Resource]:
+    """What the actor may take code from."""
+    return visible(Resource, actor).filter(kind__in=kinds_of_source()).order_by("path")
 
 
 def get_attempt(run: JobRun, number: int | None = None) -> Attempt:

@@ -49,6 +49,11 @@ def register_source(kind: str, source: Source) -> None:
     _sources[kind] = source
 
 
+def kinds_of_source() -> list[str]:
+    """The kinds of resource that have code."""
+    return sorted(_sources)
+
+
 def source_of(resource: Resource | None) -> Any:
     """The source for a resource. Raises Invalid for one without code."""
     if resource is None or resource.deleted_at is not None:

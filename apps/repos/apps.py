@@ -24,5 +24,6 @@ class ReposConfig(AppConfig):
 
         register_kind("repo", model="repos.Repo", containers={"workspace", "folder"}, icon="folder-git-2", page=page)
         register_node_page("commit", commit_page)
+        register_node_page("job_run", lambda place: f"jobs/runs/{place.key}")  # jobs and lineage do not know each other
         register_navigation(NavItem("repos", "Repos", "folder-git-2", "repos:list", group=1, key="r"))
         register_source("repo", RepoSource())
