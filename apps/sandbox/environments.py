@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
+import csv
 import fcntl
 import hashlib
+import importlib.util
 import os
 import platform
 import re
@@ -16,7 +19,6 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -162,6 +164,7 @@ def _install(folder: Path, digest: str, lock: str, progress: Progress, until: fl
             until,
         )
         progress("Compiling bytecode, so that imports are quick.")
+        _borrow_bytecode(draft, folder / _digest(_DEFAULT_LOCK.read_text()))
         # Without `site`, since a package's .pth file is code, and this runs outside of any guest.
         _run([interpreter(), "-I", "-S", "-c", _COMPILE, str(draft / "lib")], progress, until, accept_failure=True)
         for path in (draft, draft / "bin"):
@@ -177,7 +180,25 @@ def _install(folder: Path, digest: str, lock: str, progress: Progress, until: fl
     return Environment(digest, str(target), str(target / "bin" / "python"), lock)
 
 
-@contextmanager
+def _borrow_bytecode(draft: Path, default: Path) -> None:
+    """Link what is compiled already, from the default environment only: any other may hold bytecode made to hurt.
+
+    Python and the compiler take it for a source of the same time and size, and compile anew otherwise.
+    """
+    for site in default.glob("lib/python*/site-packages"):
+        new = draft / site.relative_to(default)
+        for info in site.glob("*.dist-info"):
+            if not (new / info.name).is_dir():
+                continue
+            for row in csv.reader((info / "RECORD").read_text().splitlines()):
+                compiled = Path(importlib.util.cache_from_source(row[0])) if row[0].endswith(".py") else None
+                if compiled and (site / compiled).exists() and (new / row[0]).exists():
+                    (new / compiled).parent.mkdir(exist_ok=True)
+                    with contextlib.suppress(FileExistsError):
+                        os.link(site / compiled, new / compiled)
+
+
+@contextlib.contextmanager
 def _alone(path: Path, progress: Progress, until: float) -> Iterator[None]:
     """Hold a lock file among processes, so that one environment is built once."""
     held = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)

@@ -147,6 +147,26 @@ def test_a_package_s_code_does_not_run_outside_a_guest(index: Path, tmp_path: Pa
     assert trace.exists(), "the package would not have run at all"
 
 
+def test_bytecode_comes_from_the_default_environment_alone(
+    index: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wheel(index, "bhextra", "1.0")
+    lock = tmp_path / "default.lock"
+    lock.write_text(build(tmp_path, Requirements(("bhsmall<2",), "requirements.txt")).lock)
+    monkeypatch.setattr(environments, "_DEFAULT_LOCK", lock)
+    default = build(tmp_path)
+    second = build(tmp_path, Requirements(("bhsmall",), "requirements.txt"))
+    third = build(tmp_path, Requirements(("bhsmall", "bhextra"), "requirements.txt"))
+
+    def inode(environment: Environment, module: str) -> int:
+        (compiled,) = Path(environment.folder).rglob(f"{module}.cpython-*.pyc")
+        return compiled.stat().st_ino
+
+    assert inode(default, "bhguest") == inode(second, "bhguest") == inode(third, "bhguest")
+    assert len({inode(environment, "bhsmall") for environment in (default, second, third)}) == 3
+    assert [says(environment, VERSION) for environment in (default, second, third)] == ["1.0", "2.0", "2.0"]
+
+
 def test_unused_ones_are_cleared(index: Path, tmp_path: Path) -> None:
     environment = build(tmp_path, Requirements(("bhsmall",), "requirements.txt"))
     assert clear(tmp_path, unused_seconds=60) == 0
