@@ -32,6 +32,8 @@ log = logging.getLogger("sandboxd")
 
 _RECONCILE_SECONDS = 5.0
 _KEEP_ENDED_SECONDS = 24 * 3600.0
+# Waiting for a guest holds a thread, and must not keep others from launching.
+_MOST_REQUESTS = 256
 _LOCK_SECONDS = 5.0
 _WAIT_STEP_SECONDS = 0.005
 
@@ -94,7 +96,7 @@ class Daemon:
 
     def serve(self, listener: socket.socket) -> None:
         """Accept and answer, each request in a thread of a small pool."""
-        with ThreadPoolExecutor(32) as pool:
+        with ThreadPoolExecutor(_MOST_REQUESTS) as pool:
             while True:
                 peer, _ = listener.accept()
                 pool.submit(self.answer, peer)

@@ -9,6 +9,7 @@ import random
 import signal
 import time
 import uuid
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -58,7 +59,10 @@ def keeper_of(installation: Installation, guest_id: uuid.UUID) -> int:
 
 
 def test_a_guest_outlives_its_daemon(installation: Installation) -> None:
-    guest_id = installation.launch("import time; print('before', flush=True); time.sleep(1.2); print('after')")
+    code = (
+        "import os, time\nprint('before', flush=True)\nwhile not os.path.exists('go'): time.sleep(0.01)\nprint('after')"
+    )
+    guest_id = installation.launch(code)
     installation.wait_running(guest_id)
     installation.kill_daemon()
     with pytest.raises(SandboxUnavailable):
@@ -66,6 +70,7 @@ def test_a_guest_outlives_its_daemon(installation: Installation) -> None:
     installation.start_daemon()
     state = installation.client.check(guest_id)
     assert state and state.state == "running"
+    (installation.home / "guests" / str(guest_id) / "work" / "go").touch()
     assert installation.client.wait(guest_id, 10).succeeded
     assert installation.client.read_output(guest_id) == b"before\nafter\n"
     assert installation.client.read_output(guest_id, offset=7) == b"after\n"
@@ -239,3 +244,15 @@ def test_nothing_is_left(installation: Installation) -> None:
     groups = {path.name for path in Path("/sys/fs/cgroup").glob("**/boathouse-*/*-*-*-*-*")}
     assert not groups & {str(state.id) for state in guests}
     assert not running(str(installation.home / "guests"))
+
+
+def test_many_ask_at_once(own_installation: Installation) -> None:
+    """Forty wait for guests that run; the daemon still launches, and a lost guest is found lost by all of them."""
+    guest_id = own_installation.launch(SLEEP)
+    own_installation.wait_running(guest_id)
+    with ThreadPoolExecutor(40) as pool:
+        waiting = [pool.submit(own_installation.client.wait, guest_id, 20) for _ in range(40)]
+        state, output = own_installation.run("print('through')")
+        assert state.succeeded and output == "through\n"
+        os.kill(keeper_of(own_installation, guest_id), signal.SIGKILL)
+        assert {found.result().state for found in waiting} == {"lost"}

@@ -14,6 +14,7 @@ import selectors
 import signal
 import socket
 import sys
+import threading
 import time
 import traceback
 from pathlib import Path
@@ -33,7 +34,7 @@ _MESSAGE_BYTES = 64 * 1024
 
 def write_atomically(path: Path, values: dict[str, Any]) -> None:
     """Write JSON so that a reader, or a crash, finds all of it or nothing."""
-    new = path.with_name(f"{path.name}.{os.getpid()}.new")
+    new = path.with_name(f"{path.name}.{os.getpid()}.{threading.get_ident()}.new")
     with open(new, "w", opener=lambda name, flags: os.open(name, flags, 0o600)) as file:
         json.dump(values, file)
         file.flush()
