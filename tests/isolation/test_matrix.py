@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from django.db import transaction
+from django.db import connection, transaction
+from django.test.utils import CaptureQueriesContext
 from django.urls import URLPattern, URLResolver, get_resolver
 
 from apps.access import operations
@@ -27,7 +28,9 @@ EXAMPLES: list[Example] = [
     example for room in sorted(ROOMS) for example in import_module(f"tests.isolation.examples.{room}").EXAMPLES
 ]
 SNAPSHOT = Path(__file__).parent / "matrix.json"
+STATEMENTS = Path(__file__).parent / "sql_statements.json"
 _results: dict[str, dict[str, Any]] = {}
+_statements: dict[str, int] = {}
 
 
 def routes() -> set[tuple[str, str]]:
@@ -98,6 +101,10 @@ def test_endpoint_answers_as_it_says(world: World, example: Example) -> None:
     answer = _answer(world.api, example, ours)
     row["admin"] = answer.status_code
     assert answer.status_code == example.ok, answer.content
+    if example.method == "GET":
+        with CaptureQueriesContext(connection) as statements:
+            _answer(world.api, example, ours)
+        _statements[example.route] = len(statements)
     _results[f"{example.method} {example.route}"] = row
 
 
@@ -190,9 +197,12 @@ def test_matrix_is_as_reviewed(request: pytest.FixtureRequest) -> None:
     """The whole matrix against its snapshot; `manage.py verify --update` rewrites it."""
     if len(_results) < len({f"{example.method} {example.route}" for example in EXAMPLES}):
         pytest.skip("only with the whole matrix")
-    text = json.dumps(dict(sorted(_results.items())), indent=1) + "\n"
+    _check(SNAPSHOT, _results, "the isolation matrix")
+    _check(STATEMENTS, _statements, "the number of SQL statements of an endpoint")
+
+
+def _check(path: Path, found: dict[str, Any], what: str) -> None:
+    text = json.dumps(dict(sorted(found.items())), indent=1) + "\n"
     if os.environ.get("BOATHOUSE_UPDATE_SNAPSHOTS"):
-        SNAPSHOT.write_text(text)
-    assert SNAPSHOT.exists() and text == SNAPSHOT.read_text(), (
-        "the isolation matrix changed: review it, then manage.py verify --update"
-    )
+        path.write_text(text)
+    assert path.exists() and text == path.read_text(), f"{what} changed: review it, then manage.py verify --update"
