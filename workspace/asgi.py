@@ -18,6 +18,11 @@ django_application = get_asgi_application()
 
 # Prefix -> "module:function". A function may hand on to Django by returning False before it has read or sent anything.
 FRONT: list[tuple[str, str]] = [
+    ("/api/2.0/mlflow-artifacts/", "apps.mlflow_api.streams:app"),
+    ("/ajax-api/2.0/mlflow-artifacts/", "apps.mlflow_api.streams:app"),
+    ("/ajax-api/2.0/mlflow/logged-models/", "apps.mlflow_api.streams:app"),
+    ("/get-artifact", "apps.mlflow_api.streams:app"),
+    ("/model-versions/get-artifact", "apps.mlflow_api.streams:app"),
     ("/static/", "workspace.static:serve"),
     ("/git/", "apps.repos.http:app"),
     ("/api/v1/table-files/", "apps.tables.streams:table_files"),

@@ -66,6 +66,12 @@ def _count(text: str) -> int:
     return int(text)
 
 
+def _bytes(text: str) -> int:
+    if not text.isdecimal():
+        raise ValueError(f"{text!r} is not a number of bytes; use 0 for no limit")
+    return int(text)
+
+
 def _switch(text: str) -> bool:
     if text.lower() not in {"0", "1", "true", "false", "yes", "no"}:
         raise ValueError(f"{text!r} is neither yes nor no; use 1 or 0")
@@ -114,6 +120,7 @@ class Env:
     web_processes = Variable("BOATHOUSE_WEB_PROCESSES", _count, _by_cores, "How many web processes share the listening socket.", "by cores, 2 to 8")
     workers = Variable("BOATHOUSE_WORKERS", _count, _by_cores, "How many tasks of one kind run at the same time.", "by cores, 2 to 8")
     job_slots = Variable("BOATHOUSE_JOB_SLOTS", _count, _by_cores, "How many job runs are under way at the same time; the next ones wait.", "by cores, 2 to 8")
+    artifact_max_bytes = Variable("BOATHOUSE_ARTIFACT_MAX_BYTES", _bytes, 0, "The largest artifact that may be uploaded, in bytes; 0 for no limit but the disk.", "0")
     egress_allow = Variable("BOATHOUSE_EGRESS_ALLOW", _destinations, (), "Comma list of host:port that git, webhooks and imports may reach although the address rules refuse it.", "empty")
     email_url = Variable("BOATHOUSE_EMAIL_URL", _url("smtp", "smtps", "file"), lambda env: f"file://{env.home / 'mail'}", "Where mail goes: smtp://user:pw@host:port.", "a folder of files in the home")
     extra_hosts = Variable("BOATHOUSE_ALLOWED_HOSTS", _names, (), "Comma list of host names that this installation answers to, beside its own and the loopback addresses.", "empty")

@@ -34,6 +34,9 @@ INSTALLED_APPS = [
     "apps.jobs",
     "apps.repos",
     "apps.tables",
+    "apps.experiments",
+    "apps.registry",
+    "apps.mlflow_api",
     "apps.home",
     "apps.experiments",
     "apps.mlflow_api",
@@ -96,6 +99,7 @@ CSRF_FAILURE_VIEW = "apps.foundation.http.csrf_failure"
 
 BOATHOUSE_HOME = env.home
 BOATHOUSE_STORAGE = env.storage
+BOATHOUSE_ARTIFACT_MAX_BYTES = env.artifact_max_bytes
 BOATHOUSE_URL = env.url
 BOATHOUSE_RUNTIME = env.place.runtime
 BOATHOUSE_GUEST_SOCKET = env.place.guest_socket

@@ -75,7 +75,11 @@ def split_path(path: str) -> tuple[str, ...]:
     inside = decoded(path)
     if any(mark in inside for mark in ("\\", "\0", "#", ";")) or len(path) > PATH_MAX or "://" in inside:
         raise bad_path()
-    if inside.startswith("/") or (len(inside) > 1 and inside[1] == ":" and inside[0].isalpha()):
+    if (
+        inside.startswith("/")
+        or inside.count("/") != path.count("/")
+        or (len(inside) > 1 and inside[1] == ":" and inside[0].isalpha())
+    ):
         raise bad_path()
     if any(step in (".", "..") for step in inside.split("/")) or any(ord(char) < 32 for char in inside):
         raise bad_path()
@@ -287,7 +291,9 @@ def _run_in(experiment: Experiment, text: str) -> Run:
 
 
 def _model_in(experiment: Experiment, text: str) -> LoggedModel:
-    model = LoggedModel.objects.filter(experiment=experiment, uuid=parse_id(text[2:])).first() if text[:2] == "m-" else None
+    model = (
+        LoggedModel.objects.filter(experiment=experiment, uuid=parse_id(text[2:])).first() if text[:2] == "m-" else None
+    )
     if model is None or model.hex != text:
         raise NotFound
     model.experiment = experiment

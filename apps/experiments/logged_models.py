@@ -108,9 +108,7 @@ def finalize_logged_model(*, actor: Actor, model: LoggedModel, status: str) -> L
     before = model.status
     model.status = status
     _save(model, "status")
-    audit.record(
-        actor, "experiments.finalize_logged_model", model, before={"status": before}, after={"status": status}
-    )
+    audit.record(actor, "experiments.finalize_logged_model", model, before={"status": before}, after={"status": status})
     return model
 
 

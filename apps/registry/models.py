@@ -121,8 +121,10 @@ class ModelVersion(WorkspaceModel):
     @property
     def current_aliases(self) -> list[str]:
         """Its aliases, sorted; from what was prefetched, if it was."""
-        periods = self._prefetched_aliases if hasattr(self, "_prefetched_aliases") else self.aliases.filter(
-            valid_to__isnull=True
+        periods = (
+            self._prefetched_aliases
+            if hasattr(self, "_prefetched_aliases")
+            else self.aliases.filter(valid_to__isnull=True)
         )
         return sorted(period.name for period in periods)
 

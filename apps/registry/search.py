@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from django.db.models import BooleanField, Case, F, Func, Q, QuerySet, TextField, Value, When
+from django.db.models import BooleanField, Case, F, Func, Q, TextField, Value, When
 from django.db.models.fields.json import KeyTextTransform
 
 from apps.access.actor import Actor
@@ -52,7 +52,9 @@ class Like(Func):
 
 def find_models(actor: Actor, search: RegistrySearch, cap: int = 1000) -> Page[RegisteredModel]:
     """A page of the models that the actor may see. Prompts are among them only when the search asks about prompts."""
-    models = visible(RegisteredModel, actor).select_related("resource__owner").annotate(shown_name=_shown_name("resource"))
+    models = (
+        visible(RegisteredModel, actor).select_related("resource__owner").annotate(shown_name=_shown_name("resource"))
+    )
     models = models.filter(*_conditions(search.where, MODEL_FIELDS), _prompts(search.where))
     order = [*_orders(search.order, MODEL_FIELDS)]
     order += [field for field in ("shown_name", "pk") if field not in _named(order)]
@@ -63,7 +65,7 @@ def find_versions(actor: Actor, search: RegistrySearch, cap: int = 200_000) -> P
     """A page of the versions of models that the actor may see."""
     versions = visible(ModelVersion.objects.live(), actor).select_related("model__resource")
     versions = versions.annotate(shown_name=_shown_name("model__resource", plain="model__plain"))
-    versions = versions.filter(*_conditions(search.where, VERSION_FIELDS))
+    versions = versions.filter(*_conditions(search.where, VERSION_FIELDS), _prompts(search.where))
     order = [*_orders(search.order, VERSION_FIELDS)]
     for field in ("-updated_at", "shown_name", "-version", "pk"):
         if field.lstrip("-") not in _named(order):
@@ -143,7 +145,9 @@ def _run(one: Comparison) -> Any:
     if one.operator in (Operator.EQ, Operator.IN):
         wanted = [one.value] if one.operator is Operator.EQ else one.value
         return Q(run__in=[run for run in map(parse_id, wanted) if run])  # type: ignore[arg-type]
-    text = Func(F("run"), function="replace", template="replace(%(expressions)s::text, '-', '')", output_field=TextField())
+    text = Func(
+        F("run"), function="replace", template="replace(%(expressions)s::text, '-', '')", output_field=TextField()
+    )
     return _text(text, one)
 
 

@@ -39,7 +39,7 @@ def resolve(actor: Actor, source: str, *, run_id: str = "", model_id: str = "") 
     """What a source means, for somebody who may read it. Raises Invalid for places that nobody may name, NotFound for absent ones."""
     if len(source) > SOURCE_MAX:
         raise Invalid(f"Invalid model version source: it is longer than {SOURCE_MAX} characters.")
-    run = _run(actor, run_id) if run_id else None
+    run = get_run(actor, run_id) if run_id else None
     found = _find(actor, source)
     if model_id:
         model = logged_models.get_logged_model(actor, model_id)
@@ -57,7 +57,7 @@ def _find(actor: Actor, source: str) -> Source:
     if not source or _relative(source):
         raise _refuse(source, "give runs:/, models:/ or the artifact address of a run or a logged model")
     if match := _RUN.fullmatch(source):
-        run = _run(actor, match[1])
+        run = get_run(actor, match[1])
         return Source(_existing(artifacts.run_place(actor, run, match[2] or "")), run.uuid)
     if match := _MODEL.fullmatch(source):
         return _model(actor, match[1])
@@ -96,7 +96,8 @@ def _version(version: ModelVersion) -> Source:
     return Source(version.folder if version.files_at else None, version.run, model, version)
 
 
-def _run(actor: Actor, run_id: str) -> Run:
+def get_run(actor: Actor, run_id: str) -> Run:
+    """The run that clients know by this id. Raises NotFound, Invalid."""
     key = parse_id(run_id)
     if key is None:
         raise Invalid(f"Invalid run id '{run_id[:60]}': 32 hex digits.")

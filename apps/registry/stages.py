@@ -42,6 +42,4 @@ def level_needed(gates: dict[str, str], before: str, after: str) -> Level:
 def check_move(before: str, after: str, *, archive_existing: bool) -> None:
     """Raises Invalid for a move that makes no sense."""
     if archive_existing and after not in SERVING:
-        raise Invalid(
-            fields={"archive_existing": f"Only a move to {' or '.join(SERVING)} can archive what is there."}
-        )
+        raise Invalid(fields={"archive_existing": f"Only a move to {' or '.join(SERVING)} can archive what is there."})
