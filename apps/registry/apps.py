@@ -1,4 +1,4 @@
-"""Registers registered models as a kind of resource."""
+"""Registers registered models as a kind of resource, their place in the side bar, and where versions have their pages."""
 
 from typing import Any
 
@@ -11,6 +11,14 @@ class RegistryConfig(AppConfig):
 
     def ready(self) -> None:
         from apps.access.kinds import register_kind
+        from apps.foundation.pages import NavItem, register_navigation
+        from apps.lineage.nodes import Place, register_node_page
+
+        def page(resource: Any) -> str:
+            return f"models/{resource.pk}"
+
+        def version_page(place: Place) -> str:
+            return f"models/{place.key}/versions/{place.version}"
 
         register_kind(
             "registered_model",
@@ -20,9 +28,7 @@ class RegistryConfig(AppConfig):
             icon="box",
             tile="model",
             separator=".",
-            page=_page,
+            page=page,
         )
-
-
-def _page(resource: Any) -> str:
-    return f"models/{resource.pk}"
+        register_node_page("model_version", version_page)
+        register_navigation(NavItem("models", "Models", "box", "models:list", group=3, key="m"))

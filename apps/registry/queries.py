@@ -209,3 +209,9 @@ def find_version_place(actor: Actor, path: str) -> tuple[ModelVersion, Place]:
     id, *steps = split_path(path) or ("",)
     version = get_version_by_id(actor, id if len(id) == 32 else "")
     return version, Place(version.model.resource, version.folder, tuple(steps))
+
+
+def lane(model: RegisteredModel, stage: str, most: int) -> tuple[list[ModelVersion], int]:
+    """The newest versions in a stage, at most so many, and how many there are."""
+    rows = ModelVersion.objects.live().filter(model=model, stage=stage)
+    return attach_aliases(_of(model, version) for version in rows.order_by("-version")[:most]), rows.count()

@@ -172,7 +172,9 @@ def test_levels_are_asked_of_the_path(live: Live, made: Made, base: str) -> None
     for token in strangers:
         for method in ("GET", "PUT", "DELETE"):
             answer = live(method, f"{place}/a.txt", token=token, body=b"y" if method == "PUT" else None)
-            absent = live(method, f"{base}/{10**17}/{made.run.hex}/artifacts/a.txt", body=b"y" if method == "PUT" else None)
+            absent = live(
+                method, f"{base}/{10**17}/{made.run.hex}/artifacts/a.txt", body=b"y" if method == "PUT" else None
+            )
             assert answer.status == 404 and answer.body == absent.body
         assert live("GET", listing, token=token).status == 404
     viewer = made.someone(live.ours, Level.VIEW)
