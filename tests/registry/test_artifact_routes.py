@@ -20,7 +20,7 @@ from apps.access.storage import location
 from apps.access.tokens import new_token
 from apps.access.workspaces import find_or_create_person
 from tests.builders import Side
-from tests.registry.conftest import Live
+from tests.registry.live import Live
 from tests.registry.makers import a_logged_model, a_run, a_version, an_experiment
 
 F = "/api/2.0/mlflow-artifacts/artifacts"
