@@ -38,8 +38,6 @@ INSTALLED_APPS = [
     "apps.registry",
     "apps.mlflow_api",
     "apps.home",
-    "apps.experiments",
-    "apps.mlflow_api",
 ]
 MIDDLEWARE = [
     "apps.foundation.http.SecurityHeaders",

@@ -63,7 +63,7 @@ def _view(methods: dict[str, Route]) -> Callable[..., HttpResponse]:
             route = methods.get("GET" if request.method == "HEAD" else request.method or "")
             if route is None:
                 raise EndpointNotFound(f"There is no {request.method} {request.path} here.")
-            actor = None if route.is_open and request.actor is None else _actor(request, route)  # type: ignore[attr-defined]
+            actor = request.actor if route.is_open else require_actor(request, request.actor)  # type: ignore[attr-defined]
             message = _message(request, route, variables)
             return answer(
                 route.handler(request, actor, message) if route.takes_request else route.handler(actor, message)
@@ -83,14 +83,14 @@ def answer(found: Answer) -> HttpResponse:
     return HttpResponse(body, content_type="application/json")
 
 
-def _actor(request: HttpRequest, route: Route) -> Actor:
-    actor: Actor | None = request.actor  # type: ignore[attr-defined]
+def require_actor(request: HttpRequest, actor: Actor | None) -> Actor:
+    """The actor, when somebody asks in the workspace that the client named. Raises Unauthenticated, NotFound."""
     if actor is None:
         raise Unauthenticated(
             "Send a token: MLFLOW_TRACKING_TOKEN, or MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD."
         )
     named = request.headers.get("X-MLFLOW-WORKSPACE")
-    if named and named != actor.workspace.name and not route.is_open:
+    if named and named != actor.workspace.name:
         raise NotFound(f"Workspace '{named}' not found.")
     return actor
 

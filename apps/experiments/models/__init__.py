@@ -2,12 +2,14 @@
 
 from apps.experiments.models.datasets import Dataset, RunInput, RunModel
 from apps.experiments.models.experiments import Experiment
+from apps.experiments.models.logged_models import LoggedModel
 from apps.experiments.models.measurements import MetricPoint, ModelMetric, RunMetric, RunParam, RunSummary, RunTag
 from apps.experiments.models.runs import Run
 
 __all__ = [
     "Dataset",
     "Experiment",
+    "LoggedModel",
     "MetricPoint",
     "ModelMetric",
     "Run",
