@@ -132,7 +132,7 @@ def home_of(actor: Actor, address: Address) -> Resource:
     """The schema in which a model of this address can be made. Raises NotFound, the same for absent and unseen."""
     home = find_resource("schema", address.schema)
     if home is None or not (home.open_to_makers or level_of(actor, home)):
-        raise NotFound(f"There is no schema {address.schema}, or it is not shared with you.")
+        raise NotFound("There is no such schema, or it is not shared with you.")
     return home
 
 

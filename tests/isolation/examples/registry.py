@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import uuid
 from typing import Any
 
 from apps.access.levels import Level
+from apps.access.resources import find_resource
 from apps.registry import operations
+from apps.tables.places import make_schema
 from tests.builders import Side
 from tests.isolation.kit import Example, Made
 from tests.registry.makers import a_version
@@ -18,6 +19,12 @@ VIEW, EDIT, MANAGE = Level.VIEW, Level.EDIT, Level.MANAGE
 def version(side: Side) -> Made:
     made = a_version(side.admin)
     return {"thing": made.model, "version": made}
+
+
+def schema(side: Side) -> Made:
+    catalog = find_resource("catalog", "main")
+    assert catalog is not None
+    return {"thing": make_schema(side.admin, catalog, f"of_{side.workspace.name}").resource}
 
 
 def trashed(side: Side) -> Made:
@@ -56,7 +63,9 @@ EXAMPLES = [
         "registered-model-list",
         "POST",
         lambda m: f"{V1}/models",
-        body=lambda m: {"name": f"m{uuid.uuid4().hex}"},
+        setup=schema,
+        needs=EDIT,
+        body=lambda m: {"name": f"main.{m['thing'].name.split('.')[0]}.mine"},
         ok=201,
     ),
     model("detail", "GET", needs=VIEW),
