@@ -34,6 +34,7 @@ from apps.tables.log import (
     checked_path,
     log_entries,
     log_file,
+    regular_files,
     settle,
 )
 from apps.tables.parquet import open_file
@@ -59,10 +60,11 @@ class _Warm:
     @contextmanager
     def fresh(self, root: str) -> Iterator[DeltaTable]:
         """The table as it is now, for one caller of this process at a time; let go of when something goes wrong with it."""
-        table, lock = self._opened(root)
+        (table, lock), is_new = self._opened(root)
         with lock:
             try:
-                table.update_incremental()
+                if not is_new:
+                    table.update_incremental()
                 yield table
             except DeltaError:
                 self._drop(root)
@@ -95,17 +97,17 @@ class _Warm:
         with self._lock:
             self._tables.pop(root, None)
 
-    def _opened(self, root: str) -> tuple[DeltaTable, threading.Lock]:
+    def _opened(self, root: str) -> tuple[tuple[DeltaTable, threading.Lock], bool]:
         with self._lock:
             if found := self._tables.get(root):
                 self._tables.move_to_end(root)
-                return found
+                return found, False
         fresh = (_open(root), threading.Lock())
         with self._lock:
             found = self._tables.setdefault(root, fresh)
             while len(self._tables) > WARM_TABLES:
                 self._tables.popitem(last=False)
-        return found
+        return found, found is fresh
 
     def _keep(self, root: str, table: DeltaTable) -> Snapshot:
         key = (root, table.version())
@@ -297,13 +299,14 @@ def _open(root: str, version: int | None = None) -> DeltaTable:
 def _snapshot(root: str, table: DeltaTable) -> Snapshot:
     real = os.path.realpath(root)
     actions = pa.table(table.get_add_actions(flatten=False))
-    actions = actions.sort_by([("modification_time", "descending"), ("path", "descending")])
-    paths = [checked_path(real, path) for path in actions["path"].to_pylist()]
-    rows = [
-        _row_count(root, path, count) for path, count in zip(paths, actions["num_records"].to_pylist(), strict=True)
-    ]
-    files = map(DataFile, paths, actions["size_bytes"].to_pylist(), rows)
-    return Snapshot(table.version(), pa.schema(table.schema()).remove_metadata(), tuple(files), actions)
+    plain = regular_files(real)
+    paths = [path if path in plain else checked_path(real, path) for path in actions["path"].to_pylist()]
+    counts = zip(paths, actions["num_records"].to_pylist(), strict=True)
+    files = list(map(DataFile, paths, actions["size_bytes"].to_pylist(), [_row_count(root, *pair) for pair in counts]))
+    moments = actions["modification_time"].to_pylist()
+    places = sorted(range(len(files)), key=lambda place: (moments[place], paths[place]), reverse=True)
+    ordered = tuple(files[place] for place in places)
+    return Snapshot(table.version(), pa.schema(table.schema()).remove_metadata(), ordered, actions, places)
 
 
 def _row_count(root: str, path: str, count: int | None) -> int:

@@ -40,6 +40,7 @@ class Snapshot:
     schema: pa.Schema
     files: tuple[DataFile, ...]
     actions: pa.Table = field(repr=False)
+    places: list[int] = field(repr=False)
 
     @cached_property
     def measured_files(self) -> tuple[DataFile, ...]:
@@ -51,11 +52,10 @@ class Snapshot:
         )
 
     def _statistics(self, name: str) -> list[dict[str, Any]]:
-        found = self.actions[name].to_pylist() if name in self.actions.column_names else [None] * len(self.files)
-        return [
-            {key: value for key, value in (item or {}).items() if value is not None and not isinstance(value, dict)}
-            for item in found
-        ]
+        if name not in self.actions.column_names:
+            return [{}] * len(self.files)
+        found = self.actions[name].to_pylist()
+        return [_known(found[place]) for place in self.places]
 
     @cached_property
     def rows(self) -> int:
@@ -64,6 +64,10 @@ class Snapshot:
     @cached_property
     def bytes(self) -> int:
         return sum(file.bytes for file in self.files)
+
+
+def _known(values: dict[str, Any] | None) -> dict[str, Any]:
+    return {name: value for name, value in (values or {}).items() if value is not None and not isinstance(value, dict)}
 
 
 @dataclass(frozen=True)
@@ -122,6 +126,12 @@ def log_entries(root: Path, after: int, limit: int = 1000) -> list[LogEntry]:
             )
         )
     return entries
+
+
+def regular_files(real_root: str) -> set[str]:
+    """The names of the files that lie in the folder itself, links left out: paths in here need no further check."""
+    with os.scandir(real_root) as entries:
+        return {entry.name for entry in entries if "%" not in entry.name and entry.is_file(follow_symlinks=False)}
 
 
 def checked_path(real_root: str, logged: str) -> str:
