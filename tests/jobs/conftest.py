@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -21,25 +22,53 @@ from apps.access.scope import workspace_scope
 from apps.foundation.errors import NotFound
 from apps.jobs import queries
 from apps.jobs.models import JobRun
-from apps.sandbox.environments import Environment
 from tests.builders import World, a_side
 from tests.sandbox.conftest import Installation, _install
 
 ROOT = Path(__file__).parents[2]
-DRIVER = """
-import os, sys
+# A worker that has loaded everything and has no connection yet; each line on its input is a step in a child of its own.
+WORKERS = """
+import os, signal, sys
 os.environ["DJANGO_SETTINGS_MODULE"] = "workspace.settings_test"
 import django; django.setup()
 from django.conf import settings
 from apps.jobs import driver, tasks
 from apps.sandbox import environments
-workspace, run, sandbox, door, storage, python = sys.argv[1:]
+sandbox, door, storage, python = sys.argv[1:]
 settings.BOATHOUSE_SANDBOX_SOCKET, settings.BOATHOUSE_GUEST_SOCKET, settings.BOATHOUSE_STORAGE = sandbox, door, storage
 environments.build = lambda home, wanted, progress: environments.Environment("test", "", python, "")
+driver.LEASE_SECONDS = 5
 for task in (tasks.drive_training, tasks.sweep):
     task.delay = lambda *arguments: None
-tasks.drive_training.run(workspace, run)
+signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+for line in sys.stdin:
+    pid = os.fork()
+    if pid == 0:
+        try:
+            tasks.drive_training.run(*line.split())
+        finally:
+            os._exit(0)
+    print(pid, flush=True)
 """
+
+
+@dataclass(frozen=True)
+class Driver:
+    """One step of a worker, in a process of its own."""
+
+    pid: int
+
+    def kill(self) -> None:
+        """Kill it without a word."""
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(self.pid, signal.SIGKILL)
+
+    def wait(self, seconds: float = 60) -> None:
+        """Wait for its end."""
+        end = time.monotonic() + seconds
+        while Path(f"/proc/{self.pid}").exists():
+            assert time.monotonic() < end, "the driver does not end"
+            time.sleep(0.02)
 
 
 @dataclass
@@ -49,24 +78,16 @@ class Place:
     world: World
     installation: Installation
     door: Path
-    drivers: list[subprocess.Popen[bytes]] = field(default_factory=list)
+    workers: subprocess.Popen[str]
+    drivers: list[Driver] = field(default_factory=list)
 
-    def start_driver(self, run: JobRun) -> subprocess.Popen[bytes]:
-        """A worker's step in a process of its own."""
-        place = self.installation
-        arguments = [
-            run.workspace_id,
-            run.pk,
-            place.client.socket_path,
-            self.door,
-            place.folder / "allowed",
-            place.python,
-        ]
-        process = subprocess.Popen(
-            [sys.executable, "-c", DRIVER, *map(str, arguments)], cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)}
-        )
-        self.drivers.append(process)
-        return process
+    def start_driver(self, run: JobRun) -> Driver:
+        """Have a worker do a step for this run."""
+        assert self.workers.stdin and self.workers.stdout
+        self.workers.stdin.write(f"{run.workspace_id} {run.pk}\n")
+        self.workers.stdin.flush()
+        self.drivers.append(Driver(int(self.workers.stdout.readline())))
+        return self.drivers[-1]
 
     def state(self, run: JobRun) -> str:
         """The run's state now."""
@@ -125,17 +146,26 @@ def door(daemon: Installation) -> Iterator[Path]:
     thread.join(10)
 
 
+@pytest.fixture(scope="module")
+def workers(daemon: Installation, door: Path) -> Iterator[subprocess.Popen[str]]:
+    """Workers that wait for word."""
+    arguments = [daemon.client.socket_path, door, daemon.folder / "allowed", daemon.python]
+    process = subprocess.Popen(
+        [sys.executable, "-c", WORKERS, *map(str, arguments)],
+        cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)}, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    yield process
+    process.communicate(timeout=20)
+
+
 @pytest.fixture
 def place(
-    committed: None, drain: Any, daemon: Installation, door: Path, settings: Any, monkeypatch: Any
+    committed: None, drain: Any, daemon: Installation, door: Path, workers: Any, settings: Any, monkeypatch: Any
 ) -> Iterator[Place]:
-    """Two workspaces, a daemon, a door."""
+    """Two workspaces, a daemon, a door, workers."""
     settings.BOATHOUSE_STORAGE = daemon.folder / "allowed"
-    settings.BOATHOUSE_SANDBOX_SOCKET, settings.BOATHOUSE_GUEST_SOCKET = daemon.client.socket_path, door
-    monkeypatch.setattr("apps.sandbox.environments.build", lambda *_, **__: Environment("test", "", daemon.python, ""))
-    made = Place(World(*(a_side(name, "ada@example.com") for name in ("ours", "theirs"))), daemon, door)
+    made = Place(World(*(a_side(name, "ada@example.com") for name in ("ours", "theirs"))), daemon, door, workers)
     yield made
-    for process in made.drivers:
-        with contextlib.suppress(ProcessLookupError):
-            process.kill()
-        process.wait()
+    for driver in made.drivers:
+        driver.kill()
+        driver.wait()

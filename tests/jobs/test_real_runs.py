@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 import time
 from typing import Any
 
@@ -18,7 +17,7 @@ from tests.jobs.making import a_job
 SLOW = """
 import time
 print("begun", flush=True)
-for step in range(200):
+for step in range(80):
     print("step", step, flush=True)
     time.sleep(0.05)
 print("done", flush=True)
@@ -82,11 +81,11 @@ def test_cancel_stops_the_script_and_its_key(place: Place) -> None:
 
 def test_a_failed_attempt_is_tried_again_by_the_jobs_rule(place: Place) -> None:
     run = ask(place, "raise SystemExit(1)", max_retries=1)
-    place.start_driver(run).wait(30)
+    place.start_driver(run).wait()
     assert place.state(run) == "queued"
     with place.scope():
         JobRun.objects.filter(pk=run.pk).update(due_at="2020-01-01T00:00:00Z")
-    place.start_driver(run).wait(30)
+    place.start_driver(run).wait()
     assert place.state(run) == "failed"
     with place.scope():
         assert [a.state for a in JobRun.objects.get(pk=run.pk).attempts.order_by("number")] == ["failed", "failed"]
@@ -99,21 +98,19 @@ def test_a_killed_driver_is_followed_by_one_that_watches_the_same_guest(place: P
     if moment:
         place.until_log(run, moment)
     else:
-        time.sleep(0.7)  # somewhere in its start
-    first.send_signal(signal.SIGKILL)
+        time.sleep(0.2)  # somewhere in its start
+    first.kill()
     first.wait()
-    with place.scope():  # twice at once: the lease lets one through
-        type(JobRun.objects.first()).objects.update(sent_at=None)
     end = time.monotonic() + 60
     while place.state(run) not in ("succeeded", "failed", "lost"):
         assert time.monotonic() < end, place.log(run)
-        for process in [place.start_driver(run), place.start_driver(run)]:
-            process.wait(60)
+        for driver in [place.start_driver(run), place.start_driver(run)]:  # twice at once: the lease lets one through
+            driver.wait()
     assert place.state(run) == "succeeded", place.log(run)
     log = place.log(run)
     assert (
         log.count("begun\n") == 1
-        and [f"step {n}\n" in log for n in range(200)] == [True] * 200
+        and [f"step {n}\n" in log for n in range(80)] == [True] * 80
         and log.count("step 7\n") == 1
     )
     with place.scope():
@@ -130,6 +127,6 @@ def test_a_killed_daemon_loses_no_run(place: Place) -> None:
     end = time.monotonic() + 60
     while place.state(run) not in ("succeeded", "failed", "lost"):
         assert time.monotonic() < end, place.log(run)
-        place.start_driver(run).wait(60)
+        place.start_driver(run).wait()
     assert place.state(run) == "succeeded", place.log(run)
-    assert place.log(run).count("step 199\n") == 1
+    assert place.log(run).count("step 79\n") == 1
