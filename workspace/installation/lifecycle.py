@@ -18,7 +18,7 @@ from workspace.installation.home import Home, InstallationError
 from workspace.installation.leftovers import end_guests, end_leftovers
 from workspace.installation.records import InstallationRecord, ProcessRecord
 
-_PATIENCE_SECONDS = 180
+_PATIENCE_SECONDS = 240
 _END_SECONDS = 120
 # A part that has failed so often while starting will not come by waiting.
 _FAILURES = 3

@@ -28,7 +28,7 @@ class Part:
     is_ready: Callable[[], bool] | None = None
     when_ready: Callable[[], None] | None = None
     runs_once: bool = False
-    start_seconds: float = 60
+    start_seconds: float = 120  # on a busy machine the imports alone take half of it
     stop_seconds: float = 15
     # Ended when it has been silent for so long; for processes that tell that they are alive.
     silence_seconds: float = field(default=float("inf"))
