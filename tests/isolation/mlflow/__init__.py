@@ -1,0 +1,1 @@
+"""Example requests to the MLflow door, one module per group of routes, each with `EXAMPLES: list[DoorExample]`."""
