@@ -26,6 +26,8 @@ from apps.foundation.paging import page
 class WhoAmIViewSet(RoomViewSet):
     """The caller."""
 
+    any_scope = True
+
     def list(self, request: Request) -> Response:
         """Who the caller is, in which workspace, and where else they may go."""
         actor: Actor = request.actor

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import base64
 import binascii
+import logging
 import time
 from typing import Any
 
 from django.contrib.auth import get_user
-from django.db import transaction
+from django.db import InterfaceError, OperationalError, transaction
 from django.http import HttpRequest, HttpResponse
 from django.middleware.csrf import CsrfViewMiddleware
 
@@ -24,6 +25,7 @@ from apps.foundation.clock import now
 from apps.foundation.errors import BoathouseError, Forbidden, NotFound, Unauthenticated
 from apps.foundation.http import error_response, is_api
 
+logger = logging.getLogger(__name__)
 SAFE = ("GET", "HEAD", "OPTIONS")
 SEEN_EVERY_SECONDS = 60
 _seen: dict[object, float] = {}
@@ -40,11 +42,24 @@ class ActorMiddleware:
         audit.request_id.set(getattr(request, "request_id", ""))
         try:
             actor = identify(request)
-        except BoathouseError as error:
+        except (BoathouseError, OperationalError, InterfaceError) as error:
             return error_response(request, error)
         if actor is None:
             return self.get_response(request)
         request.actor = actor  # type: ignore[attr-defined]
+        try:
+            response = self._answer(request, actor)
+        except (OperationalError, InterfaceError) as error:
+            return error_response(request, error)
+        try:
+            self._audit_refusal(request, actor)
+            _note_seen(actor)
+        except (OperationalError, InterfaceError):
+            # What was asked for is done and committed: the answer stands.
+            logger.exception("the database went away after the answer")
+        return response
+
+    def _answer(self, request: HttpRequest, actor: Actor) -> HttpResponse:
         with workspace_scope(actor.workspace):
             try:
                 response = answered_once(request, actor, self.get_response)
@@ -52,8 +67,6 @@ class ActorMiddleware:
                 response = error_response(request, error)
             if response.status_code >= 400:
                 transaction.set_rollback(True)
-        self._audit_refusal(request, actor)
-        _note_seen(actor)
         return response
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:

@@ -8,7 +8,7 @@ from rest_framework import serializers, viewsets
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from apps.foundation.errors import Invalid
+from apps.foundation.errors import Forbidden, Invalid
 from apps.foundation.paging import Page
 
 
@@ -47,6 +47,16 @@ class RoomViewSet(viewsets.GenericViewSet[Any]):
     """The base of each noun's viewset."""
 
     lookup_value_regex = "[^/]+"
+    # Whether any token may ask, whatever its scopes.
+    any_scope = False
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        """DRF's checks, then: do the token's scopes cover this room? Raises Forbidden."""
+        super().initial(request, *args, **kwargs)
+        actor = getattr(request, "actor", None)
+        room = type(self).__module__.split(".")[1]
+        if actor is not None and not self.any_scope and not actor.allows(room, writing=False):
+            raise Forbidden(f"The scopes of this token do not cover {room}.", code="scope")
 
     def paging(self, request: Request) -> dict[str, Any]:
         """`token` and `size` for paging.page, from `page_token` and `page_size`."""

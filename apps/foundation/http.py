@@ -10,6 +10,7 @@ from typing import Any
 
 import orjson
 from django.core.exceptions import PermissionDenied, RequestDataTooBig, SuspiciousOperation
+from django.db import InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from rest_framework import exceptions as drf
 from rest_framework.authentication import BaseAuthentication
@@ -89,6 +90,9 @@ def to_meaning(error: Exception) -> BoathouseError:
         return meaning
     if isinstance(error, RequestDataTooBig):
         return TooLarge()
+    if isinstance(error, OperationalError | InterfaceError):
+        logger.error("the database does not answer: %s", error)
+        return Unavailable()
     if isinstance(error, SuspiciousOperation):
         meaning = Invalid("The request cannot be taken.", code="bad_request")
         meaning.status = 400  # type: ignore[misc]

@@ -112,7 +112,8 @@ def test_scopes_narrow_a_token(world: World) -> None:
     assert reader.post(FOLDERS, {"name": "no"}).status_code == 403
     assert reader.post("/api/v1/tokens", {"name": "wider"}).status_code in (403, 409)
     other = an_api(world.admin, scopes=["tables"])
-    assert other.get("/api/v1/resources").json()["items"] == []
+    assert other.get("/api/v1/members").json()["code"] == "scope"
+    assert other.get("/api/v1/whoami").status_code == 200
     assert Token.objects.filter(name="wider").count() == 0
 
 
