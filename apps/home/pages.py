@@ -40,7 +40,7 @@ def front(request: HttpRequest) -> dict[str, Any] | HttpResponse:
         "today": now(),
         "steps": [] if hidden else steps,
         "done": done,
-        "fresh": not recent,
+        "fresh": done == 0,
         "recent": [(resource, get_kind(resource.kind), resource_url(request, resource)) for resource in recent],
         "people": people.items,
         "people_count": queries.count_members()["active"],
