@@ -10,7 +10,9 @@ class ExperimentsConfig(AppConfig):
     def ready(self) -> None:
         from apps.access.kinds import register_kind
         from apps.access.workspaces import register_seeder
+        from apps.experiments.activities import check_run, find_run_node
         from apps.experiments.defaults import make_default
+        from apps.tables.activities import register_activity
 
         register_kind(
             "experiment",
@@ -21,3 +23,4 @@ class ExperimentsConfig(AppConfig):
             page=lambda resource: f"experiments/{resource.pk}",
         )
         register_seeder(make_default)
+        register_activity("run", check=check_run, node=find_run_node)

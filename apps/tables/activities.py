@@ -7,19 +7,18 @@ from collections.abc import Callable, Iterable
 
 from apps.access.actor import Actor
 from apps.foundation.errors import Forbidden, Invalid, NotFound
-from apps.lineage.models import LineageNode
-from apps.lineage.queries import find_node
-from apps.lineage.recorder import Node, activity_node
+from apps.lineage.recorder import Node
 
-Check = Callable[[Actor, str], Node]
-_checks: dict[str, Check] = {}
+Check = Callable[[Actor, str], None]
+Find = Callable[[str], Node | None]
+_kinds: dict[str, tuple[Check, Find]] = {}
 RUN_HEADER = "X-Boathouse-Run"
 _RUN_ID = re.compile(r"[0-9a-zA-Z_-]{1,64}")
 
 
-def register_activity(kind: str, check: Check) -> None:
-    """Have `check(actor, id)` give the node of an activity that the actor may act for, or raise NotFound or Forbidden."""
-    _checks[kind] = check
+def register_activity(kind: str, *, check: Check, node: Find) -> None:
+    """Make a kind of activity known: `check(actor, id)` raises unless the actor may act for it, `node(id)` names it in lineage."""
+    _kinds[kind] = (check, node)
 
 
 def of_actor(actor: Actor, run_id: str = "") -> list[str]:
@@ -35,15 +34,19 @@ def of_actor(actor: Actor, run_id: str = "") -> list[str]:
 
 def nodes(activities: Iterable[str], label: str = "") -> list[Node]:
     """The lineage nodes of activities; `label` names a person."""
-    made = [activity_node(activity) for activity in activities]
-    return [Node(node.kind, node.id, name=label if node.kind == "person" else "") for node in made if node]
+    made: list[Node] = []
+    for activity in activities:
+        kind, _, key = activity.partition(":")
+        known = _kinds[kind][1](key) if kind in _kinds else None
+        if known or key:
+            made.append(known or Node(kind, key, name=label if kind == "person" else ""))
+    return made
 
 
 def _check_run(actor: Actor, run_id: str) -> None:
     try:
-        if check := _checks.get("run"):
-            check(actor, run_id)
-        elif LineageNode.objects.filter(kind="run", key=run_id).exists():
-            find_node(actor, "run", run_id)
+        if "run" not in _kinds:
+            raise NotFound
+        _kinds["run"][0](actor, run_id)
     except (NotFound, Forbidden):
         raise Invalid(f"There is no run {run_id} that you could read or write for.") from None

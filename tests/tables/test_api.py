@@ -17,8 +17,10 @@ from django.db import connection, connections
 
 from apps.access.levels import Level
 from apps.access.operations import trash_resource, unshare
+from apps.access.resources import create_resource
+from apps.experiments.models import Experiment, Run
 from apps.tables import streams
-from tests.builders import World, a_person, an_api
+from tests.builders import World, a_folder, a_person, an_api
 from tests.tables.kit import ROWS, a_table, asked, numbers, parquet_bytes
 
 V1 = "/api/v1"
@@ -226,12 +228,20 @@ def test_an_upload_that_breaks_off_leaves_nothing(world: World) -> None:
 
 
 def test_the_run_header_names_the_activity(world: World) -> None:
-    a_table(world.admin)
-    world.api.post(f"{V1}/tables/main.default.flights/read", {}, **{"X-Boathouse-Run": "run-7"})
-    graph = world.api.get(f"{V1}/lineage-graph?kind=run&id=run-7").json()
+    table = a_table(world.admin)
+    place = create_resource(world.admin, kind="experiment", name="delays", parent=a_folder(world.admin))
+    experiment = Experiment(resource=place)
+    experiment.save(force_insert=True)
+    run = Run(experiment=experiment, experiment_number=0, name="first try", start_time=0)
+    run.save()
+    world.api.post(f"{V1}/tables/main.default.flights/read", {}, **{"X-Boathouse-Run": run.uuid.hex})
+    graph = world.api.get(f"{V1}/lineage-graph?kind=run&id={run.uuid.hex}").json()
     assert [node["kind"] for node in graph["nodes"] if node["depth"] == -1] == ["table_version"]
-    wrong = world.api.post(f"{V1}/tables/main.default.flights/read", {}, **{"X-Boathouse-Run": "../etc"})
-    assert wrong.status_code == 422
+    assert next(node["name"] for node in graph["nodes"] if node["depth"] == 0) == "first try"
+    ben = an_api(a_person(world, "ben@example.com", level=Level.VIEW, on=table.resource))
+    for api, name in ((ben, run.uuid.hex), (world.api, "0" * 32), (world.api, "../etc")):
+        answer = api.post(f"{V1}/tables/main.default.flights/read", {}, **{"X-Boathouse-Run": name})
+        assert answer.status_code == 422, (name, answer.content)
 
 
 def test_what_is_asked_wrongly_is_said(world: World) -> None:
