@@ -162,7 +162,7 @@ def test_one_id_starts_once(installation: Installation) -> None:
     for _ in range(3):
         installation.client.launch(spec)
     wait_seen(name)
-    with pytest.raises(LaunchRefused, match="still running"):
+    with pytest.raises(LaunchRefused, match="stop it first"):
         installation.client.remove(spec.id)
     installation.client.stop(spec.id, grace_seconds=0)
     installation.client.launch(spec)
