@@ -25,6 +25,8 @@ FRONT: list[tuple[str, str]] = [
     ("/model-versions/get-artifact", "apps.mlflow_api.streams:app"),
     ("/static/", "workspace.static:serve"),
     ("/git/", "apps.repos.http:app"),
+    ("/api/2.0/mlflow/", "apps.mlflow_api.hot:app"),
+    ("/ajax-api/2.0/mlflow/", "apps.mlflow_api.hot:app"),
     ("/api/v1/table-files/", "apps.tables.streams:table_files"),
     ("/api/v1/table-writes/", "apps.tables.streams:table_writes"),
 ]

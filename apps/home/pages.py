@@ -29,7 +29,7 @@ def front(request: HttpRequest) -> dict[str, Any] | HttpResponse:
         response = go(request, page_url(request, "home:front"))
         response.set_cookie(cookie, "hidden", max_age=31536000, samesite="Lax", secure=request.is_secure())
         return response
-    recent = page_of(queries.list_recent(actor), order=("-updated_at", "-id"), size=RECENT).items
+    recent = page_of(queries.list_recent(actor).exclude(owner=None), order=("-updated_at", "-id"), size=RECENT).items
     urls = {item.name: page_url(request, item.url_name) for item in navigation()}
     steps = walk(queries.kinds_present(actor), urls, url=settings.BOATHOUSE_URL, workspace=actor.workspace.name)
     done = sum(step.state == "done" for step in steps)

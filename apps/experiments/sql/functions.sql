@@ -273,3 +273,84 @@ begin
     on conflict do nothing;
   update experiments_runsummary set inputs = experiments_inputs_text(o.run), outputs = experiments_outputs_text(o.run) where run_id = o.run;
 end $$;
+
+-- A run as its summary has it, for somebody who may view it.
+create or replace function experiments_read_run(p_workspace uuid, p_user uuid, p_scopes jsonb, p_run uuid)
+returns table (code text, detail text, uuid uuid, number bigint, name text, claimed_user text, status varchar, start_time bigint,
+               end_time bigint, deleted boolean, metrics text, params text, tags text, inputs text, outputs text, location text)
+language plpgsql as $$
+declare
+  o record;
+begin
+  select * into o from experiments_open_run(p_workspace, p_user, p_scopes, p_run, 2);
+  if o.code <> '' then
+    return query select o.code, o.detail, null::uuid, null::bigint, null, null, null::varchar, null::bigint, null::bigint, null::boolean,
+                        null, null, null, null, null, null;
+    return;
+  end if;
+  return query
+    select '', '', r.uuid, r.experiment_number, r.name, r.claimed_user, r.status, r.start_time, r.end_time,
+           r.deleted_at is not null or x.deleted_at is not null, coalesce(s.metrics, experiments_metrics_text(r.id)), s.params, s.tags,
+           s.inputs, s.outputs, e.artifact_location
+    from experiments_run r
+    join experiments_experiment e on e.resource_id = r.experiment_id
+    join access_resource x on x.id = r.experiment_id
+    join experiments_runsummary s on s.run_id = r.id
+    where r.id = o.run;
+end $$;
+
+-- A page of a metric's points in order of (timestamp, step, value), as items of a JSON list; where it ended when there is more.
+create or replace function experiments_history(
+  p_workspace uuid, p_user uuid, p_scopes jsonb, p_run uuid, p_key text, p_size bigint,
+  p_timestamp bigint, p_step bigint, p_value float8,
+  out code text, out detail text, out items text, out last_timestamp bigint, out last_step bigint, out last_value float8)
+language plpgsql as $$
+declare
+  o record;
+  v_count bigint;
+begin
+  select * into o from experiments_open_run(p_workspace, p_user, p_scopes, p_run, 2);
+  code := o.code; detail := o.detail;
+  if code <> '' then return; end if;
+  with points as materialized (
+    select p.timestamp, p.step, p.value, row_number() over (order by p.timestamp, p.step, p.value) as place
+    from experiments_metricpoint p
+    where p.run_id = o.run and p.key = p_key
+      and (p_timestamp is null or (p.timestamp, p.step, p.value) > (p_timestamp, p_step, p_value))
+    order by p.timestamp, p.step, p.value limit p_size + 1
+  )
+  select count(*), string_agg('{"key":' || to_json(p_key)::text || ',"value":' || to_json(value)::text || ',"timestamp":' || timestamp
+         || ',"step":' || step || '}', ',' order by place) filter (where place <= p_size)
+    into v_count, items from points;
+  if v_count > p_size then
+    select p.timestamp, p.step, p.value into last_timestamp, last_step, last_value
+    from experiments_metricpoint p
+    where p.run_id = o.run and p.key = p_key
+      and (p_timestamp is null or (p.timestamp, p.step, p.value) > (p_timestamp, p_step, p_value))
+    order by p.timestamp, p.step, p.value offset p_size - 1 limit 1;
+  end if;
+end $$;
+
+-- At most p_size points of a run's metric, evenly over its steps, first and last included; all three ends may be null.
+create or replace function experiments_sample(
+  p_workspace uuid, p_user uuid, p_scopes jsonb, p_run uuid, p_key text, p_size int, p_first bigint, p_last bigint,
+  out code text, out detail text, out items text)
+language plpgsql as $$
+declare
+  o record;
+begin
+  select * into o from experiments_open_run(p_workspace, p_user, p_scopes, p_run, 2);
+  code := o.code; detail := o.detail;
+  if code <> '' then return; end if;
+  with points as (
+    select p.timestamp, p.step, p.value, row_number() over w - 1 as place, count(*) over () as total
+    from experiments_metricpoint p
+    where p.run_id = o.run and p.key = p_key and (p_first is null or p.step >= p_first) and (p_last is null or p.step <= p_last)
+    window w as (order by p.step, p.timestamp, p.value)
+  )
+  select string_agg('{"run_id":"' || replace(p_run::text, '-', '') || '","key":' || to_json(p_key)::text || ',"value":' || to_json(value)::text
+         || ',"timestamp":' || timestamp || ',"step":' || step || '}', ',' order by place) into items
+  from points
+  where total <= p_size or place = total - 1
+     or (p_size > 1 and (place * (p_size - 1)) / (total - 1) <> ((place - 1) * (p_size - 1)) / (total - 1)) or (p_size > 1 and place = 0);
+end $$;

@@ -1,0 +1,95 @@
+"""Reads of experiments and runs that need more than one queryset."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+from django.db.models import F
+
+from apps.access.actor import Actor
+from apps.access.levels import Level
+from apps.access.models import Resource
+from apps.access.policy import authorise, fetch
+from apps.access.resources import find_resource
+from apps.access.workspaces import home_folder
+from apps.experiments import ingest, operations
+from apps.experiments.finder import FoundRuns, find_runs
+from apps.experiments.models import Experiment, Run, RunTag
+from apps.experiments.search import RunSearch
+from apps.experiments.sets import Opened
+from apps.foundation.errors import NotFound
+
+
+def get_experiment(actor: Actor, number: int, needs: Level = Level.VIEW) -> Experiment:
+    """The experiment with this number, live or in the trash. Absent and hidden ones are not told apart."""
+    experiment = Experiment.objects.select_related("resource").filter(number=number).first()
+    if experiment is None:
+        raise NotFound(f"No Experiment with id={number} exists")
+    return _checked(actor, experiment, needs, f"No Experiment with id={number} exists")
+
+
+def find_by_name(actor: Actor, name: str, needs: Level = Level.VIEW) -> Experiment:
+    """The experiment that goes by this name, live or in the trash; a live one first."""
+    absent = f"Could not find experiment with name '{name}'"
+    found = Experiment.objects.select_related("resource").filter(plain_name=name).first()
+    if found is None and name.startswith("/"):
+        places = Experiment.objects.select_related("resource").filter(resource__path=name)
+        found = places.order_by(F("resource__deleted_at").desc(nulls_first=True)).first()
+    if found is None:
+        raise NotFound(absent)
+    return _checked(actor, found, needs, absent)
+
+
+def _checked(actor: Actor, experiment: Experiment, needs: Level, absent: str) -> Experiment:
+    try:
+        authorise(actor, needs, experiment)
+    except NotFound as error:
+        error.message = absent
+        raise
+    return experiment
+
+
+def create_by_name(actor: Actor, name: str, **options: Any) -> Experiment:
+    """A new experiment by the name that a client gave: a path in its folder, a plain name in the maker's own."""
+    if not name.startswith("/"):
+        return operations.create_experiment(
+            actor=actor, parent=home_folder(actor.user), name=operations.as_leaf(name), plain_name=name, **options
+        )
+    folder, _, leaf = name.rpartition("/")
+    return operations.create_experiment(actor=actor, parent=_folder(actor, folder), name=leaf, **options)
+
+
+def _folder(actor: Actor, path: str) -> Resource:
+    """The folder at a path that the actor may see; missing ones are made, where the actor may make them."""
+    from apps.access.operations import create_folder
+    from apps.access.resources import root_resource
+
+    parent, built = root_resource(), ""
+    for step in [step for step in path.split("/") if step]:
+        built += f"/{step}"
+        found = find_resource("folder", built)
+        parent = found if found is not None else create_folder(actor=actor, parent=parent, name=step)
+    return parent
+
+
+def get_run(actor: Actor, run_id: str, needs: Level = Level.VIEW) -> Run:
+    """The run with this id (32 hex digits), live or in the trash."""
+    absent = f"Run with id={run_id[:300]} not found"
+    if len(run_id) != 32 or not set(run_id) <= set("0123456789abcdef"):
+        raise NotFound(absent)
+    try:
+        return fetch(Run, uuid.UUID(hex=run_id), actor=actor, needs=needs, trashed=None, by="uuid")
+    except NotFound as error:
+        error.message = absent
+        raise
+
+
+def search_runs(actor: Actor, search: RunSearch) -> tuple[Opened, FoundRuns]:
+    """A page of runs of the experiments that the actor may see, and those experiments."""
+    return ingest.search_as(actor, lambda opened: find_runs(search, opened), list(search.experiments))
+
+
+def tags_of(run: Run) -> list[tuple[str, str]]:
+    """A run's tags by key."""
+    return list(RunTag.objects.filter(run=run).order_by("key").values_list("key", "value"))

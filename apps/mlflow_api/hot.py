@@ -1,0 +1,156 @@
+"""The busiest endpoints in front of Django: a token, one statement, bytes. All else, sessions included, is handed on to `routes`."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable
+from typing import Any
+from urllib.parse import parse_qs
+
+import orjson
+import psycopg
+
+from apps.access.middleware import token_of
+from apps.access.tokens import digest
+from apps.experiments import ingest
+from apps.experiments.finder import find_runs
+from apps.experiments.ingest import Statement, pool
+from apps.experiments.outcome import require_done
+from apps.foundation.errors import BoathouseError, Invalid, TooLarge, Unavailable
+from apps.mlflow_api import tracking
+from apps.mlflow_api.errors import headers_for, to_mlflow
+from apps.mlflow_api.messages import tracking as m
+from apps.mlflow_api.translate import runs
+from apps.mlflow_api.wire import BODY_MAX, Message, decode, decode_query, parse_json
+
+logger = logging.getLogger(__name__)
+Handler = Callable[[bytes, Any], Awaitable[bytes]]
+
+
+def _write(build: Callable[[Any], Statement]) -> Handler:
+    async def handle(token: bytes, message: Any) -> bytes:
+        statement = build(message)
+        ((_, code, detail),) = await pool.run(token, statement)
+        require_done(code, detail, thing=message.run_id or message.run_uuid)
+        return b"{}"
+
+    return handle
+
+
+async def _get_run(token: bytes, message: m.RunId) -> bytes:
+    ((_, code, detail, *row),) = await pool.run(token, ingest.read_run(tracking.run_id_of(message)))
+    require_done(code, detail, thing=message.run_id or message.run_uuid)
+    return f'{{"run":{runs.read_row(row)[1]}}}'.encode()
+
+
+async def _update_run(token: bytes, message: m.UpdateRun) -> bytes:
+    steps = [tracking.update_run(message), ingest.read_run(tracking.run_id_of(message))]
+    (((_, code, detail),), ((_, _, _, *row),)) = await pool.run_all(token, steps)
+    require_done(code, detail, thing=message.run_id or message.run_uuid)
+    return f'{{"run_info":{runs.read_row(row)[0]}}}'.encode()
+
+
+async def _get_history(token: bytes, message: m.MetricHistory) -> bytes:
+    statement, _ = tracking.get_history(message)
+    ((_, code, detail, items, *place),) = await pool.run(token, statement)
+    require_done(code, detail, thing=message.run_id or message.run_uuid)
+    return tracking.history_body(message, items, place)
+
+
+async def _search(token: bytes, message: m.SearchRuns) -> bytes:
+    search = tracking.run_search(message)
+    opened, found = await pool.search(token, lambda opened: find_runs(search, opened), list(search.experiments))
+    return runs.page(found, opened.experiments)
+
+
+HOT: dict[tuple[str, str], tuple[type[Message], Handler]] = {
+    ("POST", "runs/log-metric"): (m.LogMetric, _write(tracking.log_metric)),
+    ("POST", "runs/log-parameter"): (m.LogParam, _write(tracking.log_param)),
+    ("POST", "runs/set-tag"): (m.SetTag, _write(tracking.set_tag)),
+    ("POST", "runs/log-batch"): (m.LogBatch, _write(tracking.log_batch)),
+    ("POST", "runs/update"): (m.UpdateRun, _update_run),
+    ("GET", "runs/get"): (m.RunId, _get_run),
+    ("POST", "runs/search"): (m.SearchRuns, _search),
+    ("GET", "metrics/get-history"): (m.MetricHistory, _get_history),
+}
+_ADDRESSES = {
+    (method, f"/{prefix}/2.0/mlflow/{path}"): entry
+    for (method, path), entry in HOT.items()
+    for prefix in ("api", "ajax-api")
+}
+
+
+async def app(scope: dict[str, Any], receive: Any, send: Any) -> bool | None:
+    """Answer one request, or return False for Django to answer it."""
+    entry = _ADDRESSES.get((scope.get("method", ""), scope["path"]))
+    if entry is None or scope["type"] != "http":
+        return False
+    headers = {}
+    for name, value in scope["headers"]:
+        # A header that comes twice could be read differently elsewhere: Django decides.
+        if name in headers and name in (b"authorization", b"content-type"):
+            return False
+        headers[name] = value
+    if b"authorization" not in headers or b"x-mlflow-workspace" in headers or b"content-encoding" in headers:
+        return False
+    shape, handler = entry
+    try:
+        raw = token_of(headers[b"authorization"].decode("latin-1"))
+        fields = await _fields(scope, receive, headers, shape)
+        status, body, extra = 200, await handler(digest(raw or ""), fields), {}
+    except BoathouseError as error:
+        status, body, extra = _refusal(error, headers)
+    except psycopg.OperationalError:
+        logger.exception("the ingest path lost its database")
+        status, body, extra = _refusal(Unavailable(), headers)
+    except Exception:
+        logger.exception("unexpected failure on the ingest path")
+        status, body, extra = _refusal(BoathouseError(), headers)
+    await _send(send, status, body, extra)
+    return None
+
+
+def _refusal(error: BoathouseError, headers: dict[bytes, bytes]) -> tuple[int, bytes, dict[str, str]]:
+    status, told = to_mlflow(error)
+    return status, orjson.dumps(told), headers_for(error, headers.get(b"user-agent", b"").decode("latin-1"))
+
+
+async def _fields(scope: dict[str, Any], receive: Any, headers: dict[bytes, bytes], shape: type[Message]) -> Message:
+    if scope["method"] == "GET":
+        try:
+            query = parse_qs(scope["query_string"].decode("latin-1"), keep_blank_values=True, max_num_fields=1000)
+        except ValueError:
+            raise Invalid("The query string has too many fields.") from None
+        return decode_query(shape, query)
+    content = await _body(receive, headers)
+    if content and not headers.get(b"content-type", b"").startswith(b"application/json"):
+        raise Invalid("Send the body as JSON, with the header Content-Type: application/json.")
+    return decode(shape, parse_json(content))
+
+
+async def _body(receive: Any, headers: dict[bytes, bytes]) -> bytes:
+    if int(headers.get(b"content-length", b"0") or 0) > BODY_MAX:
+        raise TooLarge
+    pieces, size = [], 0
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise Invalid("The request ended before its body was whole.")
+        pieces.append(message.get("body", b""))
+        size += len(pieces[-1])
+        if size > BODY_MAX:
+            raise TooLarge
+        if not message.get("more_body"):
+            return b"".join(pieces)
+
+
+async def _send(send: Any, status: int, body: bytes, extra: dict[str, str]) -> None:
+    headers = [
+        (b"content-type", b"application/json"),
+        (b"content-length", str(len(body)).encode()),
+        (b"x-content-type-options", b"nosniff"),
+        (b"cache-control", b"no-store"),
+        *((name.lower().encode(), value.encode()) for name, value in extra.items()),
+    ]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
