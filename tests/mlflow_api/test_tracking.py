@@ -267,9 +267,12 @@ def test_strangers_addresses_and_headers(world, client):
 def test_experiment_search(client):
     for name, tag in (("alpha", "x"), ("beta", "y"), ("Gamma", "x")):
         client.post("experiments/create", name=name, tags=[{"key": "team", "value": tag}])
-    search = lambda **body: [
-        found["name"] for found in client.post("experiments/search", max_results=10, **body).get("experiments", [])
-    ]
+
+    def search(**body):
+        return [
+            found["name"] for found in client.post("experiments/search", max_results=10, **body).get("experiments", [])
+        ]
+
     assert search(filter="name LIKE '%a'") == ["Gamma", "beta", "alpha"]
     assert search(filter="name ILIKE 'g%' AND tags.team = 'x'") == ["Gamma"]
     assert search(filter="tags.team IS NULL") == ["Default"]
