@@ -164,6 +164,16 @@ def run_as(actor: Actor, statement: Statement) -> list[dict[str, Any]]:
         return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
 
 
+def refresh_links(run: int) -> None:
+    """Put what a run read and made into its summary again, after rows of it were added."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "update experiments_runsummary set inputs = experiments_inputs_text(run_id), outputs = experiments_outputs_text(run_id)"
+            " where run_id = %s",
+            [run],
+        )
+
+
 def search_as(actor: Actor, plan: Any, numbers: list[int] | None) -> Any:
     """What a search plan finds for an actor. `plan(opened)` is a generator of statements."""
     rows = run_as(actor, open_experiments(numbers))

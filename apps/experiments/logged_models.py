@@ -14,6 +14,7 @@ from apps.access.actor import Actor
 from apps.access.levels import Level
 from apps.access.operation import operation
 from apps.access.policy import fetch
+from apps.experiments.ingest import refresh_links
 from apps.experiments.limits import check_key
 from apps.experiments.models import Experiment, LoggedModel, ModelMetric, Run, RunModel
 from apps.foundation.clock import now
@@ -162,6 +163,7 @@ def log_outputs(*, actor: Actor, run: Run, models: Iterable[tuple[LoggedModel, i
         observe_write(run_node(run), node_of(model))
     rows = [RunModel(run=run, model=model.uuid, role=RunModel.Role.OUTPUT, step=step) for model, step in pairs]
     RunModel.objects.bulk_create(rows, ignore_conflicts=True)
+    refresh_links(run.pk)
     audit.record(actor, "experiments.log_outputs", run, after={"models": [model.hex for model, _ in pairs]})
 
 

@@ -157,18 +157,9 @@ class ModelId(Message, frozen=True, kw_only=True):
     model_id: Text
 
 
-class ModelOutput(Message, frozen=True, kw_only=True):
-    model_id: Text
-    step: Int = 0
-
-
 class LogInputs(RunId, frozen=True, kw_only=True):
     datasets: list[DatasetInput] = []
     models: list[ModelId] = []
-
-
-class LogOutputs(RunId, frozen=True, kw_only=True):
-    models: list[ModelOutput] = []
 
 
 class LogModel(RunId, frozen=True, kw_only=True):

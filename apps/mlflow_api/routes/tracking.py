@@ -225,11 +225,6 @@ def _dataset(item: m.DatasetInput) -> dict[str, Any]:
     return found
 
 
-def log_outputs(actor: Actor, message: m.LogOutputs) -> None:
-    made = [(tracking.parse_model_id(item.model_id), item.step) for item in message.models]
-    _do(actor, ingest.log_links(tracking.run_id_of(message), outputs=made))
-
-
 def log_model(actor: Actor, message: m.LogModel) -> None:
     """The record of a 2.x client: one more entry of the tag that holds the list."""
     run = queries.get_run(actor, tracking.run_id_of(message).hex, Level.EDIT)
@@ -278,7 +273,6 @@ ROUTES = [
     _post("runs/set-tag", m.SetTag, _logs(tracking.set_tag)),
     _post("runs/delete-tag", m.DeleteTag, delete_tag),
     _post("runs/log-inputs", m.LogInputs, log_inputs),
-    _post("runs/outputs", m.LogOutputs, log_outputs),
     _post("runs/log-model", m.LogModel, log_model),
     _get("metrics/get-history", m.MetricHistory, get_history),
     _get("metrics/get-history-bulk-interval", m.MetricHistoryInterval, get_history_interval),
