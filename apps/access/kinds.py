@@ -22,6 +22,7 @@ class Kind:
     tile: str
     separator: str
     page: Callable[[Any], str] | None
+    clean: Callable[[str], str]
 
     @property
     def model_class(self) -> Any:
@@ -43,11 +44,15 @@ def register_kind(
     tile: str = "",
     separator: str = "/",
     page: Callable[[Any], str] | None = None,
+    clean: Callable[[str], str] = str,
 ) -> None:
-    """Make a kind known. `model` is `app.Model`; `page` gives the address of a Resource's page below `/w/<workspace>/`."""
+    """Make a kind known. `model` is `app.Model`; `page` gives the address of a Resource's page below `/w/<workspace>/`.
+
+    `clean` gives a name as it is kept, or raises Invalid for one that this kind cannot have.
+    """
     label = label or name.replace("_", " ")
     _kinds[name] = Kind(
-        name, model, frozenset(containers), label, plural or label + "s", icon, tile or name, separator, page
+        name, model, frozenset(containers), label, plural or label + "s", icon, tile or name, separator, page, clean
     )
 
 

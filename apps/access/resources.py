@@ -103,7 +103,7 @@ def join_path(kind: str, parent: Resource, name: str) -> str:
 
 def rename_resource(resource: Resource, name: str) -> None:
     """Give a resource another name; everything below gets its new path. Raises AlreadyExists."""
-    _place(resource, resource.parent, check_name(name))
+    _place(resource, resource.parent, get_kind(resource.kind).clean(check_name(name)))
 
 
 def move_resource(actor: Actor, resource: Resource, parent: Resource) -> None:

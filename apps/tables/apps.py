@@ -16,7 +16,7 @@ class TablesConfig(AppConfig):
         from apps.access.workspaces import register_seeder
         from apps.foundation.pages import NavItem, register_navigation
         from apps.lineage.nodes import register_node_page
-        from apps.tables.places import seed_main
+        from apps.tables.places import clean_name, seed_main
 
         register_kind(
             "catalog",
@@ -26,6 +26,7 @@ class TablesConfig(AppConfig):
             tile="table",
             separator=".",
             page=_tree,
+            clean=clean_name,
         )
         register_kind(
             "schema",
@@ -35,8 +36,17 @@ class TablesConfig(AppConfig):
             tile="table",
             separator=".",
             page=_tree,
+            clean=clean_name,
         )
-        register_kind("table", model="tables.Table", containers={"schema"}, icon="table-2", separator=".", page=_page)
+        register_kind(
+            "table",
+            model="tables.Table",
+            containers={"schema"},
+            icon="table-2",
+            separator=".",
+            page=_page,
+            clean=clean_name,
+        )
         register_seeder(seed_main)
         register_navigation(NavItem("tables", "Tables", "table-2", "tables:list", group=2, key="t", narrow=True))
         register_node_page("table_version", _version_page)

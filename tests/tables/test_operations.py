@@ -9,7 +9,7 @@ import pytest
 
 from apps.access.actor import Actor
 from apps.access.levels import Level
-from apps.access.operations import restore_resource, trash_resource
+from apps.access.operations import rename_resource, restore_resource, trash_resource
 from apps.foundation.errors import AlreadyExists, Conflict, Forbidden, Invalid, NotFound, Stale
 from apps.lineage.models import LineageEdge
 from apps.tables import commits, delta, ingest, operations, queries, tickets
@@ -194,6 +194,16 @@ def test_names_are_small_letters_and_taken_once(world: World) -> None:
             name="FLIGHTS",
             columns=[{"name": "n", "type": "long"}],
         )
+
+
+def test_a_rename_keeps_to_the_same_rules(world: World) -> None:
+    table = a_table(world.admin)
+    assert (
+        rename_resource(actor=world.admin, resource=table.resource, name="Late_Flights").path
+        == "main.default.late_flights"
+    )
+    with pytest.raises(Invalid):
+        rename_resource(actor=world.admin, resource=table.resource, name="other.flights")
 
 
 def test_levels(world: World) -> None:
