@@ -43,7 +43,7 @@ def ada(world: World) -> Client:
 def test_files_commits_and_differences(repo: Repo, ada: Client) -> None:
     here = f"/w/ours/repos/{repo.pk}"
     top = ada.get(here).content.decode()
-    assert "train.py" in top and "<h1>Hello</h1>" in top
+    assert "train.py" in top and "<h2>Hello</h2>" in top
     assert "b" in ada.get(f"{here}?path=train.py").content.decode()
     assert 'id="L2"' in ada.get(f"{here}?path=train.py&ref=other").content.decode()
     assert "Not text" in ada.get(f"{here}?path=logo.bin").content.decode()

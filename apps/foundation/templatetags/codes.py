@@ -285,4 +285,8 @@ _markdown.add_render_rule("image", _image)
 @register.filter
 def markdown(text: str) -> SafeString:
     """What a member wrote in Markdown, as safe HTML: no raw HTML, no pictures, no addresses but http and https."""
-    return mark_safe(_markdown.render((text or "")[:HIGHLIGHT_LIMIT]))
+    tokens = _markdown.parse((text or "")[:HIGHLIGHT_LIMIT])
+    for token in tokens:
+        if token.type in ("heading_open", "heading_close"):
+            token.tag = f"h{min(6, int(token.tag[1]) + 1)}"  # a page has one h1, its own
+    return mark_safe(_markdown.renderer.render(tokens, _markdown.options, {}))

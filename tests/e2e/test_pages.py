@@ -1,0 +1,72 @@
+"""Every page in the browser: no accessibility finding in light and dark, nothing too wide at 390 pixels, no script or policy error."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Page
+
+from .conftest import AXE, Site
+
+RULES = {"runOnly": {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]}}
+PAGES = {
+    "home": "",
+    "members": "admin/members",
+    "groups": "admin/groups",
+    "service principals": "admin/service-principals",
+    "tokens": "admin/tokens",
+    "audit": "admin/audit",
+    "folders": "folders",
+    "folder": "folders/{folder}",
+    "trash": "trash",
+    "account": "account",
+    "repos": "repos",
+    "repo": "repos/{repo}",
+    "file": "repos/{repo}?path=train.py",
+    "commits": "repos/{repo}/commits",
+    "branches": "repos/{repo}/branches",
+    "repo settings": "repos/{repo}/settings",
+    "tables": "tables",
+    "table": "tables/{table}",
+    "sample": "tables/{table}/sample",
+    "history": "tables/{table}/history",
+    "use": "tables/{table}/use",
+    "upload": "tables/upload",
+    "jobs": "jobs",
+    "job": "jobs/{job}",
+    "job run": "jobs/runs/{run}",
+    "lineage": "lineage",
+    "lineage of a commit": "lineage?kind=commit&id={repo}:{commit}",
+    "not found": "nothing/here",
+}
+
+
+def findings(page: Page) -> list[str]:
+    """What axe finds on the page, as sentences."""
+    page.evaluate(AXE.read_text())
+    result = page.evaluate("rules => axe.run(document, rules)", RULES)
+    return [f"{item['id']}: {item['nodes'][0]['html'][:200]}" for item in result["violations"]]
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_page_is_well(page: Page, site: Site, filled: dict[str, Any], name: str) -> None:
+    page.goto(site.url(PAGES[name].format(**filled)), wait_until="load")
+    page.wait_for_timeout(200)
+    for theme in ("light", "dark"):
+        page.evaluate("theme => { document.documentElement.dataset.theme = theme; }", theme)
+        assert findings(page) == [], theme
+    page.set_viewport_size({"width": 390, "height": 844})
+    assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 1, "wider than a phone"
+    assert page.locator("h1").count() == 1
+
+
+@pytest.mark.parametrize("path", ["/login", "/w/stories/zzz"])
+def test_pages_before_the_wall(browser: Browser, site: Site, path: str) -> None:
+    page = browser.new_page(reduced_motion="reduce")
+    page.goto(site.installation.url + path)
+    assert page.url.split("?")[0].endswith("/login")
+    for theme in ("light", "dark"):
+        page.evaluate("theme => { document.documentElement.dataset.theme = theme; }", theme)
+        assert findings(page) == [], theme
+    page.close()
