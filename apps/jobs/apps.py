@@ -30,4 +30,11 @@ class JobsConfig(AppConfig):
         register_navigation(
             NavItem("jobs", "Jobs", "chart-gantt", "jobs:list", group=4, key="j", count=running, running=True)
         )
+
+        def failed(request: Any) -> dict[str, Any] | None:
+            from apps.jobs.pages import failed_panel
+
+            return failed_panel(request)
+
+        register_panel(Panel("home.main", 10, "jobs/_failed_panel.html", failed))
         register_panel(Panel("home.side", 10, "jobs/_panel.html", newest))

@@ -150,6 +150,7 @@ def run(request: HttpRequest, run_id: str) -> dict[str, Any]:
         "code_url": _code_url(request, row.source, row.commit),
         "receipt": queries.receipt(row.pk) if tab == "receipt" else None,
         "uses": (level_of(_actor(request), job.resource) or Level.VIEW) >= Level.USE,
+        "usual_seconds": queries.with_history([job])[0].usual_seconds,
         "retries": row.state in (State.FAILED, State.CANCELED, State.LOST),
     }
 
@@ -165,6 +166,10 @@ def log(request: HttpRequest, run_id: str) -> HttpResponse:
         attempt = queries.get_attempt(row, int(wanted) if wanted else None)
     except NotFound:
         return JsonResponse({"lines": [], "done": row.is_final, "more": False})
+    if request.GET.get("download") == "on":
+        name = f"run-{row.number}-{attempt.number}.log"
+        headers = {"Content-Disposition": f'attachment; filename="{name}"'}
+        return HttpResponse(queries.whole_log(attempt), content_type="text/plain; charset=utf-8", headers=headers)
     lines, more = queries.read_lines(attempt, int(after))
     shown = [{"n": line.n, "at": line.at.isoformat(), "level": line.level, "text": line.text} for line in lines]
     return JsonResponse({"lines": shown, "done": attempt.is_final and not more, "more": more})
@@ -193,6 +198,12 @@ def panel(request: HttpRequest) -> dict[str, Any] | None:
     """The newest runs, for the front page; None when there are none."""
     runs = list(queries.list_runs(_actor(request)).order_by("-created_at")[:5])
     return {"runs": runs, "request": request} if runs else None
+
+
+def failed_panel(request: HttpRequest) -> dict[str, Any] | None:
+    """Runs of one's own that failed and wait for a look, for the front page."""
+    runs = list(queries.list_failed_lately(_actor(request))[:5])
+    return {"runs": runs} if runs else None
 
 
 def _actor(request: HttpRequest) -> Any:

@@ -6,7 +6,7 @@ import re
 import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import models
@@ -16,6 +16,7 @@ from django.db.models.functions import RowNumber
 from apps.access.actor import Actor
 from apps.access.models import Resource
 from apps.access.policy import visible
+from apps.foundation.clock import now
 from apps.foundation.errors import NotFound
 from apps.jobs.lifecycle import ACTIVE, State
 from apps.jobs.models import Attempt, Job, JobRun, LogChunk
@@ -123,6 +124,19 @@ def with_history(jobs: Sequence[Job]) -> list[History]:
 def count_active(actor: Actor) -> int:
     """How many runs that the actor may view are under way."""
     return visible(JobRun, actor).filter(state__in=ACTIVE).count()
+
+
+def list_failed_lately(actor: Actor, days: int = 7) -> models.QuerySet[JobRun]:
+    """The actor's own runs that failed in the last days and that no newer run of the job followed, newest first."""
+    newer = JobRun.objects.filter(job=OuterRef("job"), number__gt=OuterRef("number"))
+    runs = list_runs(actor).filter(user=actor.user, state__in=[State.FAILED, State.LOST])
+    return runs.filter(ended_at__gt=now() - timedelta(days=days)).exclude(models.Exists(newer)).order_by("-ended_at")
+
+
+def whole_log(attempt: Attempt) -> bytes:
+    """All that is kept of a log, as one text."""
+    chunks = LogChunk.objects.filter(attempt=attempt).order_by("offset").values_list("content", flat=True)
+    return b"".join(bytes(content) for content in chunks)
 
 
 def list_sources(actor: Actor) -> models.QuerySet[Resource]:

@@ -61,7 +61,7 @@ def test_page_is_well(page: Page, site: Site, filled: dict[str, Any], name: str)
     assert page.locator("h1").count() == 1
 
 
-@pytest.mark.parametrize("path", ["/login", "/w/stories/zzz"])
+@pytest.mark.parametrize("path", ["/login", "/w/stories/tables"])
 def test_pages_before_the_wall(browser: Browser, site: Site, path: str) -> None:
     page = browser.new_page(reduced_motion="reduce")
     page.goto(site.installation.url + path)
