@@ -40,7 +40,8 @@ STEPS = (
         "git remote add boathouse {url}/git/{workspace}/Shared/my-repo.git\ngit push boathouse main",
     ),
     Step(
-        ("job",),
+        # Not an experiment: every workspace begins with one.
+        ("job", "registered_model"),
         "experiment",
         "Train",
         "Run a script from a commit as a job, or log from your laptop with the mlflow client.",
