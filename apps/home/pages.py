@@ -55,7 +55,7 @@ def search(request: HttpRequest) -> dict[str, Any]:
     words = request.GET.get("q", "").split()
     kinds = {word[5:].lower() for word in words if word.lower().startswith("type:")}
     text = " ".join(word for word in words if not word.lower().startswith("type:"))
-    names = [k.name for k in list_kinds() if not kinds or {k.name, k.tile, k.label} & kinds]
+    names = [k.name for k in list_kinds() if not kinds or {k.name, *k.label.split()} & kinds]
     rows = page_of(
         queries.list_resources(request.actor, text=text).filter(kind__in=names),  # type: ignore[attr-defined]
         order=("-updated_at", "-id"),
