@@ -19,6 +19,7 @@ from apps.foundation.clock import now
 from apps.foundation.errors import BoathouseError, Conflict
 from apps.lineage.recorder import Node, observe_write
 from apps.tables import activities, delta, staging
+from apps.tables.log import LogEntry, log_entries
 from apps.tables.models import StagedWrite, Table, TableVersion
 from apps.tables.parquet import inspect
 from apps.tables.types import describe
@@ -72,7 +73,7 @@ def _made_before(table: Table, key: str, staged: StagedWrite | None) -> TableVer
 def catch_up(table: Table) -> None:
     """Brings the table's rows up to its log."""
     before = table.version
-    while entries := delta.log_entries(table.root, table.version, limit=100):
+    while entries := log_entries(table.root, table.version, limit=100):
         for entry in entries:
             _note(table, entry)
     if table.version > before:
@@ -86,8 +87,10 @@ def laid_files(table: Table, staged: StagedWrite | None) -> Iterator[list[delta.
     files: list[delta.NewFile] = []
     placed: list[Path] = []
     try:
-        for source in staging.parts(staged) if staged else ():
-            target = table.root / f"{staged.pk}-{source.stem}.parquet"
+        for name, source in (
+            [(f"{staged.pk}-{part.stem}.parquet", part) for part in staging.parts(staged)] if staged else ()
+        ):
+            target = table.root / name
             # What lies there is of an attempt that never reached the log: the log's own attempt would have been recognised.
             target.unlink(missing_ok=True)
             placed.append(target)
@@ -121,7 +124,7 @@ def added(files: Sequence[delta.NewFile]) -> dict[str, object]:
     }
 
 
-def _note(table: Table, entry: delta.LogEntry) -> None:
+def _note(table: Table, entry: LogEntry) -> None:
     facts = entry.facts
     kind = Kind(str(facts["kind"])) if facts.get("kind") in Kind.values else Kind.OTHER
     if kind is Kind.APPEND and table.version >= 0 and "rows_added" in facts:
@@ -133,7 +136,7 @@ def _note(table: Table, entry: delta.LogEntry) -> None:
         table.columns = describe(state.schema)
     table.version = entry.version
     table.changed_at = datetime.datetime.fromisoformat(str(facts["at"])) if facts.get("at") else entry.at
-    doing = [str(item) for item in facts.get("activities") or []]  # type: ignore[union-attr]
+    doing = [str(item) for item in facts.get("activities") or []]
     known = {"kind", "at", "actor_id", "actor", "activities", "note", "key", "write", "rows_added"}
     TableVersion(
         table=table,

@@ -15,6 +15,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 from deltalake import CommitProperties, DeltaTable, Schema, Transaction
@@ -392,7 +393,7 @@ def _check_files(root: Path, files: Sequence[NewFile], schema: pa.Schema) -> Non
             )
 
 
-def _adds(root: Path, files: Sequence[NewFile]) -> list[AddAction]:
+def _adds(root: Path, files: Sequence[NewFile]) -> list[Any]:
     # The moment of the commit, not of the upload: it is what puts files in the order in which they came to the table.
     at = int(time.time() * 1000)
     return [AddAction(file.name, file.footer.bytes, {}, at, True, file.footer.stats) for file in files]

@@ -101,7 +101,7 @@ class LogEntry:
     version: int
     at: datetime.datetime
     operation: str
-    facts: dict[str, object]
+    facts: dict[str, Any]
     mark: str = ""
 
 
@@ -113,7 +113,7 @@ def log_entries(root: Path, after: int, limit: int = 1000) -> list[LogEntry]:
             lines = log_file(root, version).read_bytes().splitlines()
         except FileNotFoundError:
             break
-        said = next((line["commitInfo"] for line in map(json.loads, lines) if "commitInfo" in line), {})
+        said: dict[str, Any] = next((line["commitInfo"] for line in map(json.loads, lines) if "commitInfo" in line), {})
         facts = said.get(FACTS)
         at = datetime.datetime.fromtimestamp(said.get("timestamp", 0) / 1000, datetime.UTC)
         entries.append(

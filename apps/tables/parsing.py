@@ -11,6 +11,7 @@ import shutil
 import sys
 import sysconfig
 import tempfile
+import uuid
 import venv
 from pathlib import Path
 from typing import Any
@@ -97,12 +98,17 @@ def environment() -> tuple[str, str]:
     return str(folder), str(folder / "bin" / "python")
 
 
+def _guest(write: StagedWrite) -> uuid.UUID:
+    assert write.guest_id is not None, "a write that is being read has a guest"
+    return write.guest_id
+
+
 def _spec(write: StagedWrite) -> GuestSpec:
     folder, python = environment()
     request = write.folder / "request.json"
     request.write_text(json.dumps({**write.options, "source": "/boathouse/upload"}))
     return GuestSpec(
-        id=write.guest_id,
+        id=_guest(write),
         argv=(python, "-m", "guest.parse_upload", "/boathouse/request.json", "out"),
         environment=folder,
         binds=(
@@ -120,11 +126,11 @@ def _take(write: StagedWrite) -> None:
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     try:
-        with guests.open_file(write.guest_id, "out/report.json") as file:
+        with guests.open_file(_guest(write), "out/report.json") as file:
             report = staging.checked_report(file.read(staging.REPORT_BYTES))
         for part in report.get("parts", ()):
             with (
-                guests.open_file(write.guest_id, f"out/{part['name']}") as source,
+                guests.open_file(_guest(write), f"out/{part['name']}") as source,
                 (folder / part["name"]).open("wb") as copy,
             ):
                 shutil.copyfileobj(source, copy, 1 << 20)

@@ -22,10 +22,14 @@ Condition = tuple[str, str, Any]
 class HasStatistics(Protocol):
     """What pruning knows of a file."""
 
-    rows: int
-    low: dict[str, object]
-    high: dict[str, object]
-    nulls: dict[str, int]
+    @property
+    def rows(self) -> int: ...
+    @property
+    def low(self) -> dict[str, object]: ...
+    @property
+    def high(self) -> dict[str, object]: ...
+    @property
+    def nulls(self) -> dict[str, int]: ...
 
 
 def parse(filter: Any, schema: pa.Schema) -> list[list[Condition]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -140,7 +141,7 @@ def version_at(table: Table, version: int | None = None, timestamp: datetime | N
     return found
 
 
-def find_version(table: Table, *, key: str, write_id: object) -> TableVersion | None:
+def find_version(table: Table, *, key: str, write_id: uuid.UUID) -> TableVersion | None:
     """The version that this key or staged write made, or None."""
     versions = table.versions.select_related("table__resource")
     return (versions.filter(key=key).first() if key else None) or versions.filter(write_id=write_id).first()

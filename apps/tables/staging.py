@@ -46,8 +46,8 @@ def told(write: StagedWrite) -> StagedWrite:
     """The write with what an answer about it shows besides its columns."""
     address = f"{PREFIX}{write.pk}"
     write.parts_url, write.file_url = f"{address}/parts", f"{address}/file"  # type: ignore[attr-defined]
-    live = write.table is not None and not write.is_settled
-    write.wanted_schema = ipc(delta.snapshot(write.table.root).schema) if live else None  # type: ignore[attr-defined]
+    table = None if write.is_settled else write.table
+    write.wanted_schema = ipc(delta.snapshot(table.root).schema) if table else None  # type: ignore[attr-defined]
     return write
 
 
@@ -147,6 +147,8 @@ def checked_report(content: bytes) -> dict[str, Any]:
     """The report of a guest, with nothing in it that we would not have asked for."""
     try:
         said = json.loads(content)
+        if not isinstance(said, dict) or not {"refused", "columns"} & set(said):
+            raise ValueError
         report = {name: said[name] for name in _REPORT if name in said}
         names = [str(part["name"]) for part in report.get("parts", ())]
     except (ValueError, TypeError, KeyError):

@@ -69,7 +69,7 @@ class Client:
         headers = {"Authorization": f"Bearer {self.token}", **self._run_header(), **options.pop("headers", {})}
         body = options.get("data")
         for attempt in range(1, TRIES + 1):
-            if hasattr(body, "seek"):
+            if body is not None and hasattr(body, "seek"):
                 body.seek(0)
             try:
                 answer = self._session.request(

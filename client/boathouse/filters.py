@@ -133,6 +133,8 @@ def _listed(item: Any) -> Condition:
         raise FilterError(f"{item[1]!r} is no operator; use {', '.join(_OPPOSITE)}.")
     value = item[2] if len(item) == 3 else None
     if operator in ("in", "not in"):
+        if not isinstance(value, (list, tuple, set, frozenset)):
+            raise FilterError(f"{operator} needs a list of values for {item[0]!r}.")
         value = tuple(value)
     return Condition(item[0], operator, value)
 
