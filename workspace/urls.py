@@ -4,7 +4,7 @@ from importlib import import_module
 from importlib.util import find_spec
 
 from django.conf import settings
-from django.urls import include, path
+from django.urls import URLPattern, URLResolver, include, path
 from drf_spectacular.views import SpectacularJSONAPIView, SpectacularSwaggerSplitView
 
 from workspace.health import livez, readyz
@@ -12,7 +12,7 @@ from workspace.health import livez, readyz
 ROOMS = [app for app in settings.INSTALLED_APPS if app.startswith("apps.")]
 
 
-def _offered(name: str) -> list[object]:
+def _offered(name: str) -> list[URLPattern | URLResolver]:
     modules = [import_module(f"{room}.urls") for room in ROOMS if find_spec(f"{room}.urls")]
     return [route for module in modules for route in getattr(module, name, [])]
 

@@ -14,7 +14,7 @@ def seal(text: str) -> bytes:
     return _box().encrypt(text.encode())
 
 
-def unseal(sealed: bytes) -> str:
+def unseal(sealed: bytes | memoryview) -> str:
     """The text again. Raises cryptography's InvalidToken when it was changed or sealed with another key."""
     return _box().decrypt(bytes(sealed)).decode()
 

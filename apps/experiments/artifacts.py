@@ -199,6 +199,7 @@ class Upload:
             self._file.close()
             with contextlib.ExitStack() as opened:
                 folder = _open_folder(opened, self.place.root, self.place.steps[:-1], make=True)
+                assert folder is not None
                 os.rename(self._path, self.place.steps[-1], dst_dir_fd=folder)
                 os.fsync(folder)
         except OSError as error:

@@ -31,7 +31,7 @@ from apps.foundation.errors import BoathouseError, Forbidden, Unavailable
 from apps.jobs import ingest, lifecycle, parameters
 from apps.jobs.lifecycle import FINAL, State
 from apps.jobs.models import Attempt, Job, JobEnvironment, JobRun
-from apps.jobs.sources import source_of
+from apps.jobs.sources import live, source_of
 from apps.sandbox import environments, requirements
 from apps.sandbox.client import SandboxUnavailable, sandbox
 from apps.sandbox.launchers import Bind, GuestSpec, GuestState, LaunchRefused, Limits
@@ -178,7 +178,7 @@ def _launch(lease: Lease) -> None:
         if attempt.log_bytes == 0:
             ingest.append(attempt, f"[boathouse] {run}, attempt {attempt.number}, as {actor.label}.\n".encode())
         source.observe_use(run.source, run.commit, str(run.pk), str(run), run.job.resource)
-    lease.say(f"Checking out {run.commit[:7]} of {run.source.path}.")
+    lease.say(f"Checking out {run.commit[:7]} of {live(run.source).path}.")
     tar.parent.mkdir(parents=True, exist_ok=True)
     with lease.open_scope():
         packed = source.pack(run.source, run.commit, tar)
@@ -381,7 +381,7 @@ def _authorise(actor: Actor, run: JobRun) -> None:
         raise Forbidden(f"{actor.label} may not act in this workspace any more.")
     try:
         authorise(actor, Level.USE, run.job)
-        authorise(actor, Level.VIEW, run.source)
+        authorise(actor, Level.VIEW, live(run.source))
     except BoathouseError as error:
         raise Forbidden(f"{actor.label} may not run this job any more, or not see its repository.") from error
 

@@ -17,7 +17,7 @@ from apps.foundation.errors import Conflict, Invalid
 from apps.jobs import lifecycle, parameters
 from apps.jobs.lifecycle import State
 from apps.jobs.models import Job, JobRun
-from apps.jobs.sources import source_of
+from apps.jobs.sources import live, source_of
 
 SETTINGS = ("ref", "script", "parameters", "environment", "queue", "timeout_seconds", "max_retries", "memory_mb")
 _SCRIPT_ENDS = (".py",)
@@ -65,7 +65,7 @@ def run_job(*, actor: Actor, job: Job, parameters: dict[str, Any] | None = None,
         raise Conflict("A job runs as somebody: the installation itself cannot run one.")
     values = _filled(job, parameters or {})
     source = source_of(job.source)
-    authorise(actor, Level.VIEW, job.source)
+    authorise(actor, Level.VIEW, live(job.source))
     wanted = ref or job.ref
     commit = source.resolve(job.source, wanted)
     if source.read(job.source, commit, job.script) is None:
@@ -105,7 +105,7 @@ def retry_run(*, actor: Actor, run: JobRun) -> JobRun:
     if actor.user is None or run.state not in (State.FAILED, State.CANCELED, State.LOST):
         raise Conflict(f"Only a run that failed, was canceled or got lost can be tried again; this one is {run.state}.")
     source_of(run.source)
-    authorise(actor, Level.VIEW, run.source)
+    authorise(actor, Level.VIEW, live(run.source))
     before = run.state
     lifecycle.enter(run, State.QUEUED)
     run.user, run.scopes, run.due_at, run.sent_at = actor.user, list(actor.scopes), now(), now()
@@ -120,7 +120,7 @@ def _filled(job: Job, given: dict[str, Any]) -> dict[str, Any]:
 
 
 def _check(actor: Actor, job: Job) -> None:
-    authorise(actor, Level.VIEW, job.source)  # type: ignore[arg-type]
+    authorise(actor, Level.VIEW, live(job.source))  # type: ignore[arg-type]
     source_of(job.source)
     parameters.check_declared(job.parameters)
     if not job.script.endswith(_SCRIPT_ENDS) or job.script.startswith(("/", "-")) or ".." in job.script.split("/"):

@@ -54,10 +54,16 @@ def kinds_of_source() -> list[str]:
     return sorted(_sources)
 
 
-def source_of(resource: Resource | None) -> Any:
-    """The source for a resource. Raises Invalid for one without code."""
+def live(resource: Resource | None) -> Resource:
+    """The resource itself. Raises Invalid when it is gone or in the trash."""
     if resource is None or resource.deleted_at is not None:
         raise Invalid("The repository of this job is gone; choose another one.", code="source_gone")
+    return resource
+
+
+def source_of(resource: Resource | None) -> Any:
+    """The source for a resource. Raises Invalid for one without code."""
+    resource = live(resource)
     if resource.kind not in _sources:
         raise Invalid(
             fields={"source_id": f"A {resource.kind} has no code to run; choose one of: {', '.join(_sources)}."}

@@ -1,6 +1,6 @@
 """MLflow's wire: JSON forms of protobuf messages, read strictly into frozen shapes that name the field which cannot be taken.
 
-A shape is a `Message` whose fields are `Text`, `Int`, `Double`, `Flag`, `Enum[...]`, another message, a list of these, or `Labels`.
+A shape is a `Message` whose fields are `Text`, `Int`, `Double`, `Flag`, `Annotated[str | None, (names in the order of their numbers)]`, another message, a list of these, or `Labels`.
 Unknown fields and unknown enum values are ignored, as MLflow does; duplicate keys, NUL, bare NaN and 64-bit overflow are refused.
 """
 
@@ -29,11 +29,6 @@ Convert = Callable[[Any, str], Any]
 
 class Message(msgspec.Struct, frozen=True, kw_only=True):
     """One message. Fields without a default are required and not empty."""
-
-
-def enum(*words: str) -> Any:
-    """The type of an enum field, from the names in the order of their numbers (an empty name is a number without one)."""
-    return Annotated[str | None, words]
 
 
 def parse_json(raw: bytes) -> dict[str, Any]:

@@ -93,7 +93,7 @@ class ModelVersion(WorkspaceModel):
     updated_at = models.DateTimeField(default=now)
     deleted_at = models.DateTimeField(null=True)
 
-    objects = ScopedManager.from_queryset(VersionQuerySet)()
+    objects: ClassVar[Any] = ScopedManager.from_queryset(VersionQuerySet)()
 
     class Meta:
         constraints: ClassVar[list[Any]] = [

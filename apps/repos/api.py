@@ -162,5 +162,6 @@ def download(repo: Repo, *, ref: str, path: str) -> StreamingHttpResponse:
 
 async def _in_threads(pieces: Iterator[bytes]) -> AsyncIterator[bytes]:
     """The same pieces without waiting on git in the event loop."""
-    while piece := await sync_to_async(next, thread_sensitive=False)(pieces, b""):
+    following = sync_to_async(lambda: next(pieces, b""), thread_sensitive=False)
+    while piece := await following():
         yield piece

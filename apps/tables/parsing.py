@@ -104,6 +104,7 @@ def _guest(write: StagedWrite) -> uuid.UUID:
 
 
 def _spec(write: StagedWrite) -> GuestSpec:
+    assert write.guest_id is not None
     folder, python = environment()
     request = write.folder / "request.json"
     request.write_text(json.dumps({**write.options, "source": "/boathouse/upload"}))
@@ -122,6 +123,7 @@ def _spec(write: StagedWrite) -> GuestSpec:
 
 def _take(write: StagedWrite) -> None:
     """Copy the report and the parts out of the guest's folder. The report is text from a stranger until it is checked."""
+    assert write.guest_id is not None
     guests, folder = sandbox(), write.folder / staging.PARSED
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)

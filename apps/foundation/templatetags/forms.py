@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from django import template
+from django.http import QueryDict
 from django.template import Context
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
@@ -144,8 +145,8 @@ def check(
     **extra: Any,
 ) -> SafeString:
     """A tick box, or a switch that acts at once (`data_submit=True`)."""
-    values = context.get("values") or {}
-    on = value in values.getlist(name) if hasattr(values, "getlist") and values else checked
+    values = context.get("values")
+    on = value in values.getlist(name) if isinstance(values, QueryDict) and values else checked
     return format_html(
         '<label class="opt t12"><input type="checkbox" class="{}" name="{}" value="{}"{}{}><span>{}</span></label>',
         "switch" if switch else "check", name, value, mark_safe(" checked") if on else "", attributes(extra), label,

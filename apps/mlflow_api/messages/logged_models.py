@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 from apps.mlflow_api.messages.registry import Label
-from apps.mlflow_api.wire import Flag, Int, Message, Text, enum
+from apps.mlflow_api.wire import Flag, Int, Message, Text
 
 STATUSES = ("", "LOGGED_MODEL_PENDING", "LOGGED_MODEL_READY", "LOGGED_MODEL_UPLOAD_FAILED")
 
@@ -23,7 +25,7 @@ class ModelId(Message, frozen=True):
 
 class FinalizeLoggedModel(Message, frozen=True):
     model_id: Text
-    status: enum(*STATUSES) = None  # type: ignore[valid-type]
+    status: Annotated[str | None, STATUSES] = None
 
 
 class LogParams(Message, frozen=True):

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from apps.mlflow_api.wire import Double, Int, Message, Text, enum
+from typing import Annotated
 
-ViewType = enum("", "ACTIVE_ONLY", "DELETED_ONLY", "ALL")
-RunStatus = enum("", "RUNNING", "SCHEDULED", "FINISHED", "FAILED", "KILLED")
+from apps.mlflow_api.wire import Double, Int, Message, Text
+
+ViewType = Annotated[str | None, ("", "ACTIVE_ONLY", "DELETED_ONLY", "ALL")]
+RunStatus = Annotated[str | None, ("", "RUNNING", "SCHEDULED", "FINISHED", "FAILED", "KILLED")]
 
 
 class Tag(Message, frozen=True, kw_only=True):

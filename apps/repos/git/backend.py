@@ -120,12 +120,13 @@ async def ask(
 
 async def _read(process: asyncio.subprocess.Process, feeding: asyncio.Task[None]) -> bytes:
     """The next piece of output, unless feeding the input fails first."""
+    assert process.stdout is not None
     reading = asyncio.ensure_future(process.stdout.read(PIECE_BYTES))
     try:
         waiting = {reading} if feeding.done() else {reading, feeding}
         await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
-        if feeding.done() and feeding.exception() is not None:
-            raise feeding.exception()
+        if feeding.done() and (failed := feeding.exception()) is not None:
+            raise failed
         return await reading
     finally:
         reading.cancel()
@@ -135,6 +136,7 @@ async def _feed(
     process: asyncio.subprocess.Process, body: AsyncIterator[bytes], gone: Callable[[], Awaitable[None]]
 ) -> None:
     """Give git the body; then watch that the client stays."""
+    assert process.stdin is not None
     async for piece in body:
         # git may answer before it has read everything; the rest is taken and dropped, or the client would never listen.
         with contextlib.suppress(BrokenPipeError, ConnectionResetError):
@@ -145,6 +147,7 @@ async def _feed(
 
 
 async def _listen(process: asyncio.subprocess.Process) -> bytes:
+    assert process.stderr is not None
     kept = b""
     while piece := await process.stderr.read(4096):
         kept = (kept + piece)[:4096]

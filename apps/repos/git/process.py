@@ -8,7 +8,7 @@ import shutil
 import signal
 import subprocess
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import closing
 from functools import cache
 from pathlib import Path
@@ -163,7 +163,7 @@ def run(
     return bytes(output)
 
 
-def stream(repository: Path, *argv: str, given: bytes = b"", seconds: float = SECONDS) -> Iterator[bytes]:
+def stream(repository: Path, *argv: str, given: bytes = b"", seconds: float = SECONDS) -> Generator[bytes, None, None]:
     """What git prints, piece by piece; the process dies with the iterator."""
     process = start(repository, argv, stdin=subprocess.PIPE if given else subprocess.DEVNULL)
     deadline = time.monotonic() + seconds
@@ -173,8 +173,8 @@ def stream(repository: Path, *argv: str, given: bytes = b"", seconds: float = SE
             process.stdin.write(given)  # always less than a pipe holds, so this does not wait
             process.stdin.close()
         with selectors.DefaultSelector() as waiting:
-            waiting.register(process.stdout, selectors.EVENT_READ)
-            waiting.register(process.stderr, selectors.EVENT_READ)
+            for pipe in filter(None, (process.stdout, process.stderr)):
+                waiting.register(pipe, selectors.EVENT_READ)
             while waiting.get_map():
                 ready = waiting.select(max(0.0, deadline - time.monotonic()))
                 if not ready:

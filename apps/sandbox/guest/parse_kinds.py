@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from decimal import Decimal, InvalidOperation
 from typing import Any, Final
 
-BAD: Final = object()
+BAD: Final[Any] = object()
 MISSING = "missing"
 MISSING_WORDS = frozenset(
     {"", "NA", "N/A", "n/a", "#N/A", "null", "NULL", "Null", "None", "NaN", "nan", "-nan", "<NA>"}

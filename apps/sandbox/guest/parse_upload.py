@@ -278,7 +278,8 @@ def _write_cells(
     nulls = [0] * len(columns)
     with _Parts(out, schema) as parts, pa.OSFile(str(spill), "rb") as file, pa.ipc.open_stream(file) as reader:
         for batch in reader:
-            arrays, wrong = [], {}
+            arrays: list[pa.Array] = []
+            wrong: dict[int, tuple[Column, str]] = {}
             for number, column in enumerate(columns):
                 array, faults = _cells(batch.column(number + 1), column)
                 arrays.append(array)
