@@ -18,7 +18,7 @@ from apps.experiments.finder import FoundRuns, find_runs
 from apps.experiments.models import Experiment, Run, RunTag
 from apps.experiments.search import RunSearch
 from apps.experiments.sets import Opened
-from apps.foundation.errors import NotFound
+from apps.foundation.errors import Invalid, NotFound
 
 
 def get_experiment(actor: Actor, number: int, needs: Level = Level.VIEW) -> Experiment:
@@ -53,6 +53,8 @@ def _checked(actor: Actor, experiment: Experiment, needs: Level, absent: str) ->
 def create_by_name(actor: Actor, name: str, **options: Any) -> Experiment:
     """A new experiment by the name that a client gave: a path in its folder, a plain name in the maker's own."""
     if not name.startswith("/"):
+        if actor.user is None:
+            raise Invalid("Name the whole path: the installation itself has no folder of its own.")
         return operations.create_experiment(
             actor=actor, parent=home_folder(actor.user), name=operations.as_leaf(name), plain_name=name, **options
         )

@@ -90,7 +90,8 @@ class Opened:
 def matching(search: RunSearch, within: Opened) -> Sql:
     """The numbers of all runs that fulfil the search, as a set `run_id`."""
     every = f"select id as run_id from experiments_run where {within.clause()}"
-    wanted, unwanted = [], []
+    wanted: list[Comparison] = []
+    unwanted: list[Comparison] = []
     for comparison in search.where:
         (unwanted if comparison.operator is Operator.IS_NULL else wanted).append(comparison)
     statement = Sql()

@@ -94,10 +94,11 @@ async def app(scope: dict[str, Any], receive: Any, send: Any) -> bool | None:
     if b"authorization" not in headers or b"x-mlflow-workspace" in headers or b"content-encoding" in headers:
         return False
     shape, handler = entry
+    extra: dict[str, str] = {}
     try:
         raw = token_of(headers[b"authorization"].decode("latin-1"))
         fields = await _fields(scope, receive, headers, shape)
-        status, body, extra = 200, await handler(digest(raw or ""), fields), {}
+        status, body = 200, await handler(digest(raw or ""), fields)
     except BoathouseError as error:
         status, body, extra = _refusal(error, headers)
     except psycopg.OperationalError:

@@ -10,7 +10,7 @@ from apps.foundation.clock import to_millis
 
 def experiment(found: Experiment, workspace: str) -> dict[str, Any]:
     """An experiment. Empty is absent."""
-    shown = {
+    shown: dict[str, Any] = {
         "experiment_id": str(found.number),
         "name": found.name,
         "artifact_location": found.artifact_root,

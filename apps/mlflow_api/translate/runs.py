@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping
 from typing import Any
 
 import orjson
@@ -48,7 +47,7 @@ def run(info_text: str, metrics: str, params: str, tags: str, inputs: str, outpu
     )
 
 
-def read_row(row: tuple[Any, ...] | Mapping[str, Any]) -> tuple[str, str]:
+def read_row(row: tuple[Any, ...]) -> tuple[str, str]:
     """(info, run) as JSON of a row of `read_run`, without its code and detail."""
     key, number, name, user, status, start, end, gone, metrics, params, tags, inputs, outputs, location = row
     told = info(key, number, name, user, status, start, end, gone, location)
