@@ -1,0 +1,138 @@
+"""Who may score on which endpoint, asked of the database for every request, in one statement for all that wait.
+
+A request only ever joins a statement that has not been sent yet: a token revoked or a level withdrawn before the request
+came is always seen.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from typing import NamedTuple
+
+from django.conf import settings
+from psycopg import OperationalError
+from psycopg.conninfo import make_conninfo
+from psycopg_pool import AsyncConnectionPool, PoolTimeout
+
+_SQL = "select * from deployments_scoring_gate(%b::bytea[], %b::text[])"
+_STATEMENTS_AT_ONCE = 2
+_MAX_TOGETHER = 256
+_TRIES = 2
+
+
+class Pass(NamedTuple):
+    """What the database says about one token and one endpoint's name, now."""
+
+    workspace_id: str
+    user_id: str
+    email: str
+    user_label: str
+    scopes: list[str]
+    endpoint_id: str | None
+    level: int
+    state: str
+    routing: str
+
+
+class GateClosed(Exception):
+    """The database cannot be asked at the moment."""
+
+
+def digest(raw_token: str) -> bytes:
+    """What the database knows a token by."""
+    return hashlib.sha256(raw_token.encode()).digest()
+
+
+class Gate:
+    """Asks the database; requests that come while it answers others are asked about together."""
+
+    def __init__(self) -> None:
+        self._pool: AsyncConnectionPool | None = None
+        self._waiting: dict[tuple[bytes, str], asyncio.Future[Pass | None]] = {}
+        self._running: set[asyncio.Task[None]] = set()
+
+    async def ask(self, token_hash: bytes, endpoint: str) -> Pass | None:
+        """Return what holds for this token and endpoint; None when the token opens nothing. Raises GateClosed."""
+        key = (token_hash, endpoint)
+        future = self._waiting.get(key)
+        if future is None:
+            future = self._waiting[key] = asyncio.get_running_loop().create_future()
+            if len(self._running) < _STATEMENTS_AT_ONCE:
+                task = asyncio.ensure_future(self._work())
+                self._running.add(task)
+                task.add_done_callback(self._running.discard)
+        return await asyncio.shield(future)
+
+    async def close(self) -> None:
+        """Let go of the connections."""
+        if self._pool is not None:
+            pool, self._pool = self._pool, None
+            await pool.close()
+
+    async def _work(self) -> None:
+        while self._waiting:
+            if len(self._waiting) <= _MAX_TOGETHER:
+                batch, self._waiting = self._waiting, {}
+            else:
+                keys = list(self._waiting)[:_MAX_TOGETHER]
+                batch = {key: self._waiting.pop(key) for key in keys}
+            try:
+                found = await self._ask_all(list(batch))
+            except (OperationalError, PoolTimeout, OSError) as error:
+                for future in batch.values():
+                    _fail(future, GateClosed(str(error)))
+            except BaseException as error:
+                for future in batch.values():
+                    _fail(future, GateClosed(type(error).__name__))
+                raise
+            else:
+                for place, future in enumerate(batch.values()):
+                    if not future.done():
+                        future.set_result(found.get(place))
+
+    async def _ask_all(self, keys: list[tuple[bytes, str]]) -> dict[int, Pass]:
+        hashes, names = [key[0] for key in keys], [key[1] for key in keys]
+        for attempt in range(_TRIES):
+            try:
+                async with (await self._connections()).connection() as connection:
+                    cursor = await connection.execute(_SQL, (hashes, names), prepare=True, binary=True)
+                    return {row[0] - 1: Pass(*row[1:]) for row in await cursor.fetchall()}
+            except OperationalError:
+                # a connection of the pool may date from before a restart of the database
+                if attempt + 1 == _TRIES:
+                    raise
+        raise AssertionError("unreachable")
+
+    async def _connections(self) -> AsyncConnectionPool:
+        if self._pool is None:
+            self._pool = AsyncConnectionPool(
+                connection_string(),
+                min_size=1,
+                max_size=_STATEMENTS_AT_ONCE,
+                timeout=5,
+                kwargs={"autocommit": True},
+                open=False,
+            )
+            await self._pool.open()
+        return self._pool
+
+
+def _fail(future: asyncio.Future[Pass | None], error: Exception) -> None:
+    if not future.done():
+        future.set_exception(error)
+        future.exception()  # whoever asked may have gone
+
+
+def connection_string() -> str:
+    """The program's database as libpq writes it."""
+    entry = settings.DATABASES["default"]
+    options = {key: value for key, value in entry.get("OPTIONS", {}).items() if isinstance(value, str)}
+    return make_conninfo(
+        dbname=entry["NAME"],
+        user=entry["USER"] or None,
+        password=entry["PASSWORD"] or None,
+        host=entry["HOST"] or None,
+        port=entry["PORT"] or None,
+        **options,
+    )
