@@ -38,6 +38,7 @@ INSTALLED_APPS = [
     "apps.registry",
     "apps.mlflow_api",
     "apps.home",
+    "apps.deployments",
 ]
 MIDDLEWARE = [
     "apps.foundation.http.SecurityHeaders",

@@ -50,7 +50,8 @@ class Gate:
     def __init__(self) -> None:
         self._pool: AsyncConnectionPool | None = None
         self._waiting: dict[tuple[bytes, str], asyncio.Future[Pass | None]] = {}
-        self._running: set[asyncio.Task[None]] = set()
+        self._running = 0
+        self._tasks: set[asyncio.Task[None]] = set()
 
     async def ask(self, token_hash: bytes, endpoint: str) -> Pass | None:
         """Return what holds for this token and endpoint; None when the token opens nothing. Raises GateClosed."""
@@ -58,10 +59,11 @@ class Gate:
         future = self._waiting.get(key)
         if future is None:
             future = self._waiting[key] = asyncio.get_running_loop().create_future()
-            if len(self._running) < _STATEMENTS_AT_ONCE:
+            if self._running < _STATEMENTS_AT_ONCE:
+                self._running += 1
                 task = asyncio.ensure_future(self._work())
-                self._running.add(task)
-                task.add_done_callback(self._running.discard)
+                self._tasks.add(task)
+                task.add_done_callback(self._tasks.discard)
         return await asyncio.shield(future)
 
     async def close(self) -> None:
@@ -71,25 +73,31 @@ class Gate:
             await pool.close()
 
     async def _work(self) -> None:
-        while self._waiting:
-            if len(self._waiting) <= _MAX_TOGETHER:
-                batch, self._waiting = self._waiting, {}
-            else:
-                keys = list(self._waiting)[:_MAX_TOGETHER]
-                batch = {key: self._waiting.pop(key) for key in keys}
-            try:
-                found = await self._ask_all(list(batch))
-            except (OperationalError, PoolTimeout, OSError) as error:
-                for future in batch.values():
-                    _fail(future, GateClosed(str(error)))
-            except BaseException as error:
-                for future in batch.values():
-                    _fail(future, GateClosed(type(error).__name__))
-                raise
-            else:
-                for place, future in enumerate(batch.values()):
-                    if not future.done():
-                        future.set_result(found.get(place))
+        try:
+            while self._waiting:
+                await self._ask_some()
+        finally:
+            # at once, not when the task is noticed to be done: who comes in between would wait for nobody
+            self._running -= 1
+
+    async def _ask_some(self) -> None:
+        if len(self._waiting) <= _MAX_TOGETHER:
+            batch, self._waiting = self._waiting, {}
+        else:
+            batch = {key: self._waiting.pop(key) for key in list(self._waiting)[:_MAX_TOGETHER]}
+        try:
+            found = await self._ask_all(list(batch))
+        except (OperationalError, PoolTimeout, OSError) as error:
+            for future in batch.values():
+                _fail(future, GateClosed(str(error)))
+        except BaseException as error:
+            for future in batch.values():
+                _fail(future, GateClosed(type(error).__name__))
+            raise
+        else:
+            for place, future in enumerate(batch.values()):
+                if not future.done():
+                    future.set_result(found.get(place))
 
     async def _ask_all(self, keys: list[tuple[bytes, str]]) -> dict[int, Pass]:
         hashes, names = [key[0] for key in keys], [key[1] for key in keys]

@@ -10,6 +10,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 TREES = {
     "DecisionTreeClassifier", "DecisionTreeRegressor", "ExtraTreeClassifier", "ExtraTreeRegressor",
     "RandomForestClassifier", "RandomForestRegressor", "ExtraTreesClassifier", "ExtraTreesRegressor",
@@ -21,6 +23,10 @@ CELLWISE = {
     "StandardScaler", "MinMaxScaler", "MaxAbsScaler", "RobustScaler", "SimpleImputer", "MissingIndicator",
     "OneHotEncoder", "OrdinalEncoder", "KBinsDiscretizer", "PolynomialFeatures", "Binarizer",
     "VarianceThreshold", "SelectKBest", "SelectPercentile",
+}  # fmt: skip
+LINEAR = {
+    "LinearRegression", "Ridge", "RidgeCV", "Lasso", "LassoCV", "ElasticNet", "ElasticNetCV", "Lars", "LassoLars",
+    "OrthogonalMatchingPursuit", "HuberRegressor",
 }  # fmt: skip
 METHODS = {"predict", "predict_proba", "predict_log_proba", "decision_function"}
 
@@ -94,3 +100,13 @@ def batching(estimator: Any, method: str) -> str:
     if is_stock(last) and type(last).__name__ in TREES and getattr(last, "n_jobs", None) in (None, 1):
         return "whole"
     return "transforms" if transforms and is_stock(last) and hasattr(last, method) else "none"
+
+
+def linear_terms(estimator: Any, method: str) -> tuple[np.ndarray, Any] | None:
+    """Return (coefficients, intercept) when the prediction is `rows @ coefficients + intercept` and nothing else."""
+    if method != "predict" or not is_stock(estimator) or type(estimator).__name__ not in LINEAR:
+        return None
+    coefficients = estimator.coef_
+    if not isinstance(coefficients, np.ndarray) or coefficients.dtype != np.float64:
+        return None
+    return (coefficients if coefficients.ndim == 1 else coefficients.T), estimator.intercept_

@@ -6,6 +6,7 @@ that it does not plainly understand goes MLflow's way, which also words every er
 
 from __future__ import annotations
 
+import functools
 import json
 import time
 from typing import Any
@@ -90,6 +91,12 @@ class Plan:
 class ArrayPlan(Plan):
     """Numbers in named columns, for estimators to whom names say nothing."""
 
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
+        if terms := estimators.linear_terms(sklearn_model(args[1].pyfunc), predict_method(args[1].pyfunc)):
+            self.name = "linear"
+            self._predict = functools.partial(_linear, *terms)
+
     def read(self, form: str, value: Any) -> np.ndarray | None:
         table = rows.table_of(form, value, self._columns)
         return None if table is None else rows.matrix(table, self._columns)
@@ -127,6 +134,13 @@ class TensorPlan(Plan):
 
     def join(self, parts: list[np.ndarray]) -> np.ndarray:
         return np.concatenate(parts)
+
+
+def _linear(coefficients: np.ndarray, intercept: Any, values: np.ndarray) -> np.ndarray:
+    """What a linear model computes, without its checks around it, which take twenty times as long."""
+    if values.dtype != np.float64 or not np.isfinite(values).all():
+        raise ValueError("left to the model itself")
+    return values @ coefficients + intercept
 
 
 def _contiguous(piece: Any) -> Any:

@@ -12,6 +12,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+try:
+    import orjson  # our builder adds it to a model's environment; nothing depends on it being there
+except ImportError:
+    orjson = None  # type: ignore[assignment]
+
 INT_RANGES = {"long": (-(2**63), 2**63 - 1), "integer": (-(2**31), 2**31 - 1)}
 NUMPY_TYPES = {"double": "float64", "float": "float32", "long": "int64", "integer": "int32", "boolean": "bool"}
 NUMERIC_KINDS = {"double", "float", "long", "integer"}
@@ -53,12 +58,14 @@ def read_tensor(schema: Any) -> tuple[int, np.dtype] | None:
 def parse(body: bytes) -> tuple[str, Any] | None:
     """Return (format, value) of a JSON body that holds exactly one of MLflow's formats and nothing else."""
     try:
-        request = json.loads(body)
+        request = orjson.loads(body) if orjson is not None else json.loads(body)
     except (ValueError, RecursionError):
         return None
-    if type(request) is not dict or len(request) != 1:
+    if type(request) is not dict:
         return None
-    return next(iter(request.items()))
+    if len(request) == 2:
+        request.pop("client_request_id", None)
+    return next(iter(request.items())) if len(request) == 1 else None
 
 
 def table_of(form: str, value: Any, columns: tuple[Column, ...]) -> list[list[Any]] | None:
