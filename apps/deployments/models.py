@@ -41,8 +41,8 @@ class Endpoint(WorkspaceModel):
     # what the scoring route reads with each request: model, version, sockets of the ready replicas
     routing = models.TextField(blank=True)
     inference_table = models.ForeignKey(Resource, null=True, on_delete=models.SET_NULL, related_name="+")
-    failures = models.PositiveIntegerField(default=0)
-    retry_at = models.DateTimeField(null=True)
+    # a version that failed is not tried again until somebody says so after this moment
+    wished_at = models.DateTimeField(default=now)
     state_changed_at = models.DateTimeField(default=now)
 
     class Meta:
@@ -129,6 +129,8 @@ class ServedVersion(WorkspaceModel):
     folder = models.TextField(blank=True)
     facts = models.JSONField(default=dict)
     made_at = models.DateTimeField(default=now)
+    prepare_at = models.DateTimeField(null=True)
+    prepare_tries = models.PositiveSmallIntegerField(default=0)
     valid_from = models.DateTimeField(null=True)
     valid_to = models.DateTimeField(null=True)
 

@@ -30,3 +30,9 @@ returns table (endpoint_id uuid, workspace_id uuid, table_id uuid)
 language sql stable security definer set search_path = public, pg_temp as $$
   select e.resource_id, e.workspace_id, e.inference_table_id from deployments_endpoint e where e.resource_id = any(p_endpoints)
 $$;
+
+-- Whether a served version may still have replicas, so that its files stay.
+create or replace function deployments_is_served(p_served text) returns boolean
+language sql stable security definer set search_path = public, pg_temp as $$
+  select exists (select 1 from deployments_servedversion s where s.id::text = p_served and s.state not in ('ended', 'failed'))
+$$;
