@@ -12,6 +12,7 @@ import logging
 import os
 import shutil
 import struct
+import threading
 import zlib
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -63,6 +64,7 @@ class Writer:
         self._file = -1
         self._size = 0
         self._thread = ThreadPoolExecutor(1, "journal")
+        self._writing = threading.Lock()
         self._waiting: list[tuple[bytes, asyncio.Future[None]]] = []
         self._flushing: asyncio.Task[None] | None = None
 
@@ -97,7 +99,11 @@ class Writer:
             self._flushing = None
 
     def write(self, payloads: list[bytes]) -> None:
-        """Write records with one fsync; on failure nothing of them is left in the journal."""
+        """Write records with one fsync; on failure nothing of them is left in the journal. Safe in threads."""
+        with self._writing:
+            self._write(payloads)
+
+    def _write(self, payloads: list[bytes]) -> None:
         if self._file < 0 or self._size >= SEGMENT_BYTES:
             self._next_segment()
         data = b"".join(

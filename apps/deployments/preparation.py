@@ -148,4 +148,3 @@ class _Report:
             self._told_at = time.monotonic()
             with workspace_scope(self._workspace):
                 ServedVersion.objects.filter(pk=self._served_id).update(log=self.text)
-

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
-from typing import Any
 
 import redis
 from django.conf import settings
@@ -86,8 +85,8 @@ def list_configs(endpoint: Endpoint) -> QuerySet[EndpointConfig]:
 def list_replicas(endpoint: Endpoint) -> list[Replica]:
     """The replicas that are alive, and the last few that are not."""
     rows = Replica.objects.filter(served__endpoint=endpoint).select_related("served").order_by("-started_at")
-    alive = [row for row in rows.filter(state__in=Replica.ALIVE)]
-    return alive + [row for row in rows.exclude(state__in=Replica.ALIVE)[:5]]
+    alive = list(rows.filter(state__in=Replica.ALIVE))
+    return alive + list(rows.exclude(state__in=Replica.ALIVE)[:5])
 
 
 def service_log(endpoint: Endpoint) -> str:
@@ -148,7 +147,7 @@ def _quantile(buckets: dict[int, int], share: float) -> float | None:
     return None
 
 
-def describe(endpoint: Endpoint) -> dict[str, Any]:
-    """What the API shows of an endpoint besides its own columns."""
-    serving, next_one = serving_now(endpoint), coming(endpoint)
-    return {"config": endpoint.config, "serving": serving, "coming": next_one, "replicas": list_replicas(endpoint)}
+def describe(endpoint: Endpoint) -> Endpoint:
+    """The endpoint with what an answer about it shows besides its own columns."""
+    endpoint.serving, endpoint.coming = serving_now(endpoint), coming(endpoint)  # type: ignore[attr-defined]
+    return endpoint

@@ -109,7 +109,9 @@ def _decide(
     launches: list[tuple[Replica, GuestSpec]] = []
     prepare: list[UUID] = []
     with workspace_scope(workspace):
-        endpoint = Endpoint.objects.select_for_update(of=("self",)).select_related("resource").filter(pk=endpoint_id).first()
+        endpoint = (
+            Endpoint.objects.select_for_update(of=("self",)).select_related("resource").filter(pk=endpoint_id).first()
+        )
         if endpoint is None:
             return [], []
         for item in seen:
@@ -224,7 +226,7 @@ def _spec(replica: Replica) -> GuestSpec:
     return GuestSpec(
         id=replica.pk,
         argv=(preparation.python_of(served), "-m", "guest.scorer", MODEL_FOLDER),
-        env={name: "1" for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")},
+        env=dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1"),
         environment=served.environment,
         binds=(Bind(served.folder, MODEL_FOLDER),),
         limits=Limits(memory_bytes=2048 * MIB, disk_bytes=512 * MIB, output_bytes=16 * MIB),

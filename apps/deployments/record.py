@@ -55,7 +55,8 @@ decode = msgspec.msgpack.Decoder(Served).decode
 
 
 def as_table(records: Sequence[Served]) -> pa.Table:
-    """Return the records as rows of an inference table."""
+    """Return the records as rows of an inference table, the newest first: a look at a file's head shows the latest."""
+    records = records[::-1]
     times = [datetime.datetime.fromtimestamp(record.at_micros / 1e6, datetime.UTC) for record in records]
     texts = [(_text(record.request), _text(record.response)) for record in records]
     columns: dict[str, list[object]] = {

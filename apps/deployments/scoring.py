@@ -101,7 +101,7 @@ class Scoring:
             route.model_name, route.model_version, route.served_id, found.user_label, content_type, body, scored.body,
         )  # fmt: skip
         try:
-            await self._journal().append(record.encode(served))
+            await self.journal().append(record.encode(served))
         except OSError as error:
             logger.error("the journal cannot be written: %s", error)
             raise Refused(
@@ -159,7 +159,8 @@ class Scoring:
         self._routes[found.endpoint_id or ""] = (found.routing, route)
         return route
 
-    def _journal(self) -> journal.Writer:
+    def journal(self) -> journal.Writer:
+        """This process's part of the journal."""
         if self._writer is None:
             self._writer = journal.Writer(journal_root())
         return self._writer

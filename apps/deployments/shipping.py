@@ -23,6 +23,7 @@ from apps.access.scope import workspace_scope
 from apps.deployments import journal, record
 from apps.foundation.errors import BoathouseError
 from apps.tables import ingest
+from apps.tables.delta import Once
 
 logger = logging.getLogger(__name__)
 
@@ -92,11 +93,14 @@ def _ship_to(
     """Append what the table does not have yet; how many records that were."""
     workspace = Workspace.objects.filter(pk=place[0]).first() if place else None
     if place is None or place[1] is None or workspace is None:
-        logger.warning("endpoint %s or its table is deleted for good; %s predictions with it", endpoint_id, len(records))
+        logger.warning(
+            "endpoint %s or its table is deleted for good; %s predictions with it", endpoint_id, len(records)
+        )
         return 0
     with workspace_scope(workspace):
         table = ingest.lock_table(place[1])
-        known = ingest.written_number(table, writer)
+        name = f"boathouse:predictions:{writer}"
+        known = ingest.written_number(table, name)
         fresh = [(position, served) for position, served in records if position.number > known]
         if not fresh:
             return 0
@@ -104,8 +108,7 @@ def _ship_to(
             system_actor(workspace),
             table,
             record.as_table([served for _, served in fresh]),
-            writer=writer,
-            number=fresh[-1][0].number,
+            once=Once(name, fresh[-1][0].number),
             doing=[f"endpoint:{endpoint_id}"],
         )
     return len(fresh)

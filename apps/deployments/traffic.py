@@ -105,7 +105,9 @@ def _retire(endpoint: Endpoint, *, besides: ServedVersion | None, states: set[st
 
 def drain_replicas(served: ServedVersion, *, keep: int = 0) -> None:
     """Mark all replicas of a version, but the first `keep`, to end when their last answer is given."""
-    alive = served.replicas.filter(state__in={ReplicaState.STARTING, ReplicaState.READY}).order_by("place", "started_at")
+    alive = served.replicas.filter(state__in={ReplicaState.STARTING, ReplicaState.READY}).order_by(
+        "place", "started_at"
+    )
     for replica in list(alive)[keep:]:
         replica.state, replica.drain_at = ReplicaState.DRAINING, now()
         replica.save(update_fields=["state", "drain_at"])
@@ -188,7 +190,9 @@ def _state(endpoint: Endpoint, serving: ServedVersion | None, answers: bool, pro
     if not wants_traffic(endpoint):
         alive = Replica.objects.filter(served__endpoint=endpoint, state__in=Replica.ALIVE).exists()
         return (EndpointState.UPDATING, "Stopping") if alive else (EndpointState.STOPPED, "")
-    coming = endpoint.served.filter(state__in={ServedState.PREPARING, ServedState.STARTING}).order_by("-made_at").first()
+    coming = (
+        endpoint.served.filter(state__in={ServedState.PREPARING, ServedState.STARTING}).order_by("-made_at").first()
+    )
     what = f"{coming}: {coming.get_state_display().lower()}" if coming is not None else ""
     if coming is not None and coming.reason:
         what = f"{what}. {coming.reason}"

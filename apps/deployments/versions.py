@@ -63,9 +63,7 @@ def find_model(name: str) -> RegisteredModel | None:
 
 def files_of(served: ServedVersion) -> Callable[[Path], None]:
     """What copies the version's files into a folder. Raises OSError there when they are gone."""
-    version = (
-        ModelVersion.objects.live().select_related("model__resource").filter(pk=served.model_version_id).first()
-    )
+    version = ModelVersion.objects.live().select_related("model__resource").filter(pk=served.model_version_id).first()
     folder = version.folder if version is not None else None
 
     def copy(target: Path) -> None:

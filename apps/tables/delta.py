@@ -339,6 +339,13 @@ def _commit(root: Path, commit: Callable[[DeltaTable, str], None], once: Once | 
     raise Conflict("Too many others are writing this table; try again.")
 
 
+def once_number(root: Path, name: str) -> int:
+    """The number that the commits under a once-name have reached, or -1."""
+    with _warm.fresh(str(root)) as table:
+        number = table.transaction_version(name)
+    return -1 if number is None else number
+
+
 def _applied(root: Path, table: DeltaTable, once: Once | None) -> int | None:
     """The version in which `once` was committed, or None."""
     if once is None:
