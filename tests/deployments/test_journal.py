@@ -14,8 +14,10 @@ import pytest
 from apps.deployments import journal
 from apps.deployments.journal import Position, Reader, Writer
 
+START = Position(0, 0)
 
-def payloads(reader: Reader, after: Position = Position(0, 0)) -> list[bytes]:
+
+def payloads(reader: Reader, after: Position = START) -> list[bytes]:
     return [record.payload for record in reader.records(after)]
 
 
