@@ -9,12 +9,16 @@ class DeploymentsConfig(AppConfig):
 
     def ready(self) -> None:
         from apps.access.kinds import register_kind
+        from apps.foundation.pages import NavItem, register_navigation
 
         register_kind(
             "endpoint",
             model="deployments.Endpoint",
             containers={"workspace", "folder"},
-            icon="rocket",
+            icon="radio-tower",
             tile="endpoint",
             page=lambda resource: f"endpoints/{resource.pk}",
+        )
+        register_navigation(
+            NavItem("deployments", "Deployments", "radio-tower", "deployments:list", group=3.3, key="d")
         )

@@ -134,7 +134,7 @@ def _check_target(actor: Actor, model: RegisteredModel, follows: str, value: str
         value = canonical(value)
     elif follows == Follows.ALIAS:
         value = check_alias(value)
-    elif versions.find(model.pk, follows, value) is None:
+    elif versions.find(model, follows, value) is None:
         problems["value"] = f"{model.name} has no version {value[:40]}."
     if not 1 <= replicas <= REPLICAS_MAX:
         problems["replicas"] = f"1 to {REPLICAS_MAX}."
@@ -160,5 +160,5 @@ def get_model(name: str) -> RegisteredModel:
     """The live model that answers by this name, for the edge; the operation checks the level. Raises NotFound."""
     model = versions.find_model(name)
     if model is None:
-        raise NotFound(f"There is no model {name[:200]}, or it is not shared with you.")
+        raise NotFound  # in the very words of one that is there and not shared
     return model

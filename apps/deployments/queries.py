@@ -16,6 +16,7 @@ from apps.deployments.counters import BOUNDS_MS, minute_key
 from apps.deployments.models import Endpoint, EndpointConfig, Replica, ServedState, ServedVersion
 from apps.foundation.errors import NotFound
 from apps.foundation.ids import parse_id
+from apps.registry.models import RegisteredModel
 from apps.sandbox.client import SandboxUnavailable, sandbox
 
 LOG_BYTES = 64 * 1024
@@ -58,6 +59,12 @@ def get_endpoint(actor: Actor, reference: str, *, needs: Level = Level.VIEW) -> 
     if found is None:
         raise NotFound
     return fetch(Endpoint, found, actor=actor, needs=needs)
+
+
+def list_models(actor: Actor) -> list[str]:
+    """The names of the models that the actor may serve, for a form."""
+    rows = visible(RegisteredModel, actor, Level.USE).select_related("resource").order_by("-resource__updated_at")
+    return [model.name for model in rows[:500] if not model.is_prompt]
 
 
 def serving_now(endpoint: Endpoint) -> ServedVersion | None:

@@ -147,13 +147,7 @@ class Scoring:
         known = self._routes.get(found.endpoint_id or "")
         if known is not None and known[0] == found.routing:
             return known[1]
-        told = json.loads(found.routing or "{}")
-        route = Route(
-            told.get("model_name", ""),
-            told.get("model_version", ""),
-            told.get("served_id", ""),
-            told.get("sockets", []),
-        )
+        route = route_of(found.routing)
         if known is not None:
             self.links.keep_only(known[1].sockets, route.sockets)
         self._routes[found.endpoint_id or ""] = (found.routing, route)
@@ -164,6 +158,14 @@ class Scoring:
         if self._writer is None:
             self._writer = journal.Writer(journal_root())
         return self._writer
+
+
+def route_of(routing: str) -> Route:
+    """What an endpoint's routing says."""
+    told = json.loads(routing or "{}")
+    return Route(
+        told.get("model_name", ""), told.get("model_version", ""), told.get("served_id", ""), told.get("sockets", [])
+    )
 
 
 def journal_root() -> Path:

@@ -338,7 +338,7 @@ def main():
                 shown = [str(part)[:300] for part in (request, theirs_said, ours_said, with_others)]
                 print(json.dumps([path.name, *shown]))
         loaded = mlflow.pyfunc.load_model(str(path))
-        data = frame.to_numpy() if path.name == "tensor" else frame
+        data = np.ascontiguousarray(frame.to_numpy()) if path.name == "tensor" else frame
         if path.name in ("linear", "ridge_float32", "forest", "boosted", "pipeline", "classes", "chances", "tensor"):
             local = loaded.predict(data).tolist()
             form = (
