@@ -90,11 +90,11 @@ class EndpointViewSet(RoomViewSet):
         """The replicas that are alive, and the last few that are not."""
         return shape.ReplicaOut.page(Page(queries.list_replicas(self._endpoint(request, pk)), None))
 
-    @extend_schema(responses=shape.RequestOut(many=True))
+    @extend_schema(responses=shape.TailOut)
     @action(detail=True, methods=["get"])
     def requests(self, request: Request, pk: str) -> Response:
-        """The newest requests in the inference table, for those who may view that table."""
-        return shape.RequestOut.page(Page(logs.tail(request.actor, self._endpoint(request, pk)), None))
+        """The newest requests in the inference table; `hidden` and none for those who may not view that table."""
+        return shape.TailOut.response(logs.tail(request.actor, self._endpoint(request, pk)))
 
     @extend_schema(responses=shape.FiguresOut)
     @action(detail=True, methods=["get"])

@@ -14,7 +14,7 @@ from apps.access.policy import authorise
 from apps.access.resources import find_resource
 from apps.deployments import record
 from apps.deployments.models import Endpoint
-from apps.foundation.errors import Conflict, Invalid
+from apps.foundation.errors import Conflict, Forbidden, Invalid, NotFound
 from apps.registry.models import RegisteredModel
 from apps.tables import ingest
 
@@ -34,6 +34,14 @@ class LoggedRequest:
     requester: str
     request: str
     response: str
+
+
+@dataclass(frozen=True)
+class Tail:
+    """The newest requests; `hidden` for those who may not view the inference table, whatever they may do with the endpoint."""
+
+    items: list[LoggedRequest]
+    hidden: bool
 
 
 def table_name(endpoint_name: str, model: RegisteredModel) -> str:
@@ -56,12 +64,15 @@ def make_table(actor: Actor, endpoint: Endpoint, model: RegisteredModel, name: s
     return found
 
 
-def tail(actor: Actor, endpoint: Endpoint, limit: int = TAIL_ROWS) -> list[LoggedRequest]:
-    """The newest requests, as far as they have been shipped; empty for those who may not read the table."""
+def tail(actor: Actor, endpoint: Endpoint, limit: int = TAIL_ROWS) -> Tail:
+    """The newest requests, as far as they have been shipped, for those who may view the inference table."""
     if endpoint.inference_table is None:
-        return []
-    rows: list[dict[str, Any]] = ingest.newest_rows(actor, endpoint.inference_table, limit, order="request_time")
-    return [
+        return Tail([], hidden=False)
+    try:
+        rows: list[dict[str, Any]] = ingest.newest_rows(actor, endpoint.inference_table, limit, order="request_time")
+    except (NotFound, Forbidden):
+        return Tail([], hidden=True)
+    items = [
         LoggedRequest(
             id=row["databricks_request_id"],
             at=row["request_time"],
@@ -74,3 +85,4 @@ def tail(actor: Actor, endpoint: Endpoint, limit: int = TAIL_ROWS) -> list[Logge
         )
         for row in rows
     ]
+    return Tail(items, hidden=False)

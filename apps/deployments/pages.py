@@ -167,12 +167,8 @@ def score(request: HttpRequest, endpoint_id: str) -> HttpResponse:
 def requests(request: HttpRequest, endpoint_id: str) -> dict[str, Any]:
     """The newest requests in the inference table, as far as one may view that table."""
     endpoint, context = _open(request, endpoint_id, "requests")
-    try:
-        rows = logs.tail(request.actor, endpoint)  # type: ignore[attr-defined]
-        hidden = False
-    except (NotFound, Forbidden):
-        rows, hidden = [], True
-    return context | {"rows": rows, "hidden": hidden}
+    found = logs.tail(request.actor, endpoint)  # type: ignore[attr-defined]
+    return context | {"rows": found.items, "hidden": found.hidden}
 
 
 @page("deployments/configs.html")

@@ -102,6 +102,11 @@ class RequestOut(Out):
     response = serializers.CharField()
 
 
+class TailOut(Out):
+    items = RequestOut(many=True)
+    hidden = serializers.BooleanField()
+
+
 class MinuteOut(Out):
     at = serializers.IntegerField(help_text="minutes since 1970")
     requests = serializers.IntegerField()

@@ -3,6 +3,7 @@
 Prints one JSON line per difference, then `compared <count>`. Knows nothing of the server's packages.
 """
 
+import atexit
 import json
 import os
 import socket
@@ -299,8 +300,9 @@ class Theirs:
             return error.code, error.headers.get_content_type(), error.read()
 
     def end(self):
-        os.killpg(self.process.pid, 15)
-        self.process.wait()
+        if self.process.poll() is None:
+            os.killpg(self.process.pid, 15)
+            self.process.wait()
 
 
 def same(ours, theirs):
@@ -327,6 +329,7 @@ def main():
             continue
         ours = Ours(path, folder)
         theirs = Theirs(path, port)
+        atexit.register(theirs.end)
         paths[path.name] = (ours.facts["path"], ours.facts["batching"])
         asked = [("application/json", json.dumps(body).encode()) for body in requests_for(frame)] + RAW
         expected = [theirs.ask(*request) for request in asked]
