@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import binascii
+import contextlib
 import json
 import logging
 import time
@@ -258,15 +259,14 @@ def _credentials(header: bytes) -> tuple[str, str]:
     """The user name (of basic authentication) and the token. Raises Refused when there is none."""
     scheme, _, value = header.partition(b" ")
     value = value.strip()
-    try:
+    # what does not decode is no token, and is answered like none
+    with contextlib.suppress(UnicodeDecodeError, binascii.Error):
         if scheme.lower() == b"bearer" and 0 < len(value) <= 200:
             return "", value.decode("ascii")
         if scheme.lower() == b"basic" and len(value) <= 1000:
             user_name, separator, token = base64.b64decode(value, validate=True).decode().partition(":")
             if separator and token:
                 return user_name or "-", token
-    except (UnicodeDecodeError, binascii.Error):
-        pass
     raise Refused(401, "UNAUTHENTICATED", "Send a token: Authorization: Bearer <token>.")
 
 
