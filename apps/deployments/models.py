@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 from django.db import models
 
 from apps.access.models import Resource
-from apps.access.scope import ScopedManager, WorkspaceModel
+from apps.access.scope import WorkspaceModel
 from apps.foundation.clock import now
 from apps.foundation.ids import new_id
 
@@ -169,8 +169,6 @@ class Replica(WorkspaceModel):
     ready_at = models.DateTimeField(null=True)
     drain_at = models.DateTimeField(null=True)
     ended_at = models.DateTimeField(null=True)
-
-    objects = ScopedManager()
 
     def __str__(self) -> str:
         return f"replica {self.place} of {self.served}"

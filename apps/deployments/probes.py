@@ -36,7 +36,7 @@ def _ask(path: str, wish: bytes) -> dict[str, Any] | None:
     return _plain(report) if isinstance(report, dict) else None
 
 
-_SHOWN = {
+_SHOWN: dict[str, type | tuple[type, ...]] = {
     "state": str, "answered": int, "failed": int, "busy_seconds": (int, float), "rss_bytes": int, "load_seconds": (int, float),
     "mlflow_version": str, "python_version": str, "loader": str, "path": str, "batching": str,
 }  # fmt: skip

@@ -58,7 +58,7 @@ class ReplicaLink(asyncio.Protocol):
 
     async def score(self, content_type: str, body: bytes, seconds: float) -> Scored:
         """Return the scorer's answer. Raises ReplicaLost, or TimeoutError when it takes too long."""
-        if not self.usable:
+        if self._transport is None or not self.usable:
             raise ReplicaLost("the connection is closed", sent=False)
         request_id = next(self._ids)
         future: asyncio.Future[Scored] = self._loop.create_future()
@@ -88,7 +88,8 @@ class ReplicaLink(asyncio.Protocol):
                 self._take(frame)
         except (frames.BrokenFrame, ValueError, UnicodeDecodeError):
             # what comes from a guest is no more to be trusted than what comes from outside
-            self._transport.abort()
+            if self._transport is not None:
+                self._transport.abort()
 
     def _take(self, frame: frames.Frame) -> None:
         if frame.kind == frames.ANSWER:
