@@ -39,6 +39,8 @@ class Schema(WorkspaceModel):
 class Table(WorkspaceModel):
     """A Delta table. `version`, `columns` and the counts are those of its newest version, as the log tells them."""
 
+    FOLDER = "delta"
+
     resource = models.OneToOneField("access.Resource", primary_key=True, on_delete=models.CASCADE, related_name="+")
     version = models.BigIntegerField(default=-1)
     columns = models.JSONField(default=list)
@@ -55,7 +57,7 @@ class Table(WorkspaceModel):
     @property
     def root(self) -> Path:
         """The folder of the Delta table."""
-        return location(self.resource, "delta")
+        return location(self.resource, self.FOLDER)
 
     def __str__(self) -> str:
         return self.resource.path

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -10,13 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from django.core import signing
-from django.db.models import Q
+from django.db import connection
 
 from apps.access.actor import Actor
-from apps.access.levels import Level
-from apps.access.models import Membership, Resource, Token, Workspace
-from apps.access.policy import level_of
-from apps.access.scope import workspace_scope
+from apps.access.models import Resource
+from apps.access.storage import location
 from apps.foundation.clock import now
 from apps.foundation.errors import Invalid, NotFound
 from apps.lineage.recorder import observe_read
@@ -74,7 +73,7 @@ def give(
     base = {
         "w": actor.workspace.pk.hex,
         "t": table.pk.hex,
-        "u": actor.user_id.hex if actor.user_id else "",
+        "u": actor.user_id.hex if actor.user_id else None,
         "e": int(expires.timestamp()),
     }
     if actor.token_id:
@@ -97,34 +96,13 @@ def redeem(link: str) -> Path:
         raise NotFound from None
     if claim["e"] < time.time():
         raise NotFound("This link is too old; ask for another ticket.")
-    workspace = Workspace.objects.filter(pk=claim["w"]).first()
-    if workspace is None:
-        raise NotFound
-    with workspace_scope(workspace):
-        table = (
-            Table.objects.select_related("resource").filter(pk=claim["t"], resource__deleted_at__isnull=True).first()
-        )
-        if table is None or not _may_still_read(claim, workspace, table.resource):
+    with connection.cursor() as cursor:
+        cursor.execute("select tables_may_read(%s, %s, %s, %s)", [claim["w"], claim["t"], claim["u"], claim.get("k")])
+        if not cursor.fetchone()[0]:
             raise NotFound
-        root = table.root
+    table = Resource(id=uuid.UUID(claim["t"]), workspace_id=uuid.UUID(claim["w"]), kind="table")
+    root = location(table, Table.FOLDER)
     return root / delta.checked_path(str(root.resolve()), claim["f"])
-
-
-def _may_still_read(claim: dict[str, Any], workspace: Workspace, resource: Resource) -> bool:
-    if not claim["u"]:
-        return True
-    membership = (
-        Membership.objects.select_related("user")
-        .filter(user=claim["u"], suspended_at__isnull=True, user__is_active=True)
-        .first()
-    )
-    if membership is None:
-        return False
-    living = Token.objects.filter(Q(expires_at__isnull=True) | Q(expires_at__gt=now()), revoked_at__isnull=True)
-    if "k" in claim and not living.filter(pk=claim["k"], user=claim["u"]).exists():
-        return False
-    level = level_of(Actor(user=membership.user, workspace=workspace), resource)
-    return level is not None and level >= Level.VIEW
 
 
 def _told(filter: Sequence[Any] | None) -> Any:

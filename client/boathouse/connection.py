@@ -10,6 +10,7 @@ from typing import Any
 from urllib.parse import urljoin
 
 import requests
+import requests.adapters
 
 TRIES = 6
 PASSING = (429, 500, 502, 503, 504)
@@ -35,6 +36,8 @@ class Client:
         if not self.token:
             raise BoathouseError("Say who you are: set BOATHOUSE_TOKEN to a token of the workspace.")
         self._session = requests.Session()
+        for scheme in ("http://", "https://"):
+            self._session.mount(scheme, requests.adapters.HTTPAdapter(pool_maxsize=16))
         # The workspace is addressed directly, and the token must not follow to where a proxy setting or .netrc points.
         self._session.trust_env = False
 

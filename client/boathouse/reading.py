@@ -5,8 +5,11 @@ from __future__ import annotations
 import base64
 import datetime
 import io
+import os
+import threading
 import time
 from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 import pyarrow as pa
@@ -18,7 +21,18 @@ from boathouse.connection import BoathouseError, Client, default_client
 
 # Below this a file is fetched whole: one round trip costs more than its bytes.
 WHOLE_FILE_BYTES = 4 * 1024**2
+AHEAD = 16
 RENEW_AFTER_SECONDS = 45 * 60
+
+_pools: dict[int, ThreadPoolExecutor] = {}
+
+
+def _pool() -> ThreadPoolExecutor:
+    """The threads that fetch ahead; of this process, since a fork takes none along."""
+    if os.getpid() not in _pools:
+        _pools.clear()
+        _pools[os.getpid()] = ThreadPoolExecutor(8, thread_name_prefix="boathouse")
+    return _pools[os.getpid()]
 
 
 def read_table(
@@ -162,6 +176,20 @@ class _TicketFiles(pyarrow.fs.FileSystemHandler):
 
     def __init__(self, ticket: _Ticket) -> None:
         self.ticket = ticket
+        self._small = [int(file["bytes"]) <= WHOLE_FILE_BYTES for file in ticket.files]
+        self._coming: dict[int, Future[bytes]] = {}
+        self._asked: set[int] = set()
+        self._lock = threading.Lock()
+
+    def _whole(self, index: int) -> bytes:
+        """A small file, and those after it on their way: one after the other the round trips would add up."""
+        with self._lock:
+            for number in range(index, min(len(self._small), index + AHEAD)):
+                if self._small[number] and number not in self._asked:
+                    self._asked.add(number)
+                    self._coming[number] = _pool().submit(self.ticket.fetch, number)
+            coming = self._coming.pop(index, None)
+        return coming.result() if coming else self.ticket.fetch(index)
 
     def get_type_name(self) -> str:
         return "boathouse"
@@ -177,8 +205,8 @@ class _TicketFiles(pyarrow.fs.FileSystemHandler):
 
     def open_input_file(self, path: str) -> pa.NativeFile:
         index = int(path)
-        if int(self.ticket.files[index]["bytes"]) <= WHOLE_FILE_BYTES:
-            return pa.BufferReader(self.ticket.fetch(index))
+        if self._small[index]:
+            return pa.BufferReader(self._whole(index))
         return pa.PythonFile(_RemoteFile(self.ticket, index), mode="r")
 
     def open_input_stream(self, path: str) -> pa.NativeFile:
