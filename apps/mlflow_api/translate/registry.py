@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from apps.access.scope import current_workspace
 from apps.foundation.clock import to_millis
 from apps.registry import queries
 from apps.registry.models import ModelVersion, RegisteredModel, hex_of
@@ -64,7 +65,7 @@ def model_shapes(models: Iterable[RegisteredModel]) -> list[Shape]:
                 "latest_versions": [version_shape(version) for version in latest[model.pk]],
                 "tags": labels(model.tags),
                 "aliases": [{"alias": alias, "version": str(number)} for alias, number in aliases[model.pk]],
-                "workspace": model.resource.workspace.name,
+                "workspace": current_workspace().name,
             }
         )
         for model in rows
