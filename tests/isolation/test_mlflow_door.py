@@ -41,6 +41,8 @@ def test_every_route_has_an_example() -> None:
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda example: f"{example.method} {example.path}")
 def test_route_answers_as_it_says(world: World, example: DoorExample) -> None:
     ours = things(world.ours)
+    if example.before:
+        example.before(world.admin, ours)
     with workspace_scope(world.theirs.workspace):
         theirs = things(world.theirs)
         stranger = world.theirs.api

@@ -5,8 +5,9 @@ from __future__ import annotations
 import uuid
 
 from apps.access.actor import Actor
-from apps.access.resources import create_resource, root_resource
-from apps.experiments import artifacts, logged_models
+from apps.access.resources import root_resource
+from apps.experiments import artifacts, ingest, logged_models
+from apps.experiments import operations as experiments
 from apps.experiments.models import Experiment, LoggedModel, Run
 from apps.registry import operations, queries
 from apps.registry.models import ModelVersion, RegisteredModel
@@ -36,30 +37,23 @@ FILES = {"MLmodel": MLMODEL, "model.skops": "weights", "requirements.txt": "scik
 
 def an_experiment(actor: Actor, name: str = "arrivals") -> Experiment:
     """An experiment at the top."""
-    resource = create_resource(actor, kind="experiment", name=name, parent=root_resource())
-    experiment = Experiment(resource=resource)
-    experiment.save(force_insert=True)
-    return experiment
+    return experiments.create_experiment(actor=actor, parent=root_resource(), name=name)
 
 
-def a_run(experiment: Experiment) -> Run:
-    """A run."""
-    run = Run(
-        experiment=experiment,
-        experiment_number=experiment.number,
-        uuid=uuid.uuid4(),
-        name="brisk-otter-1",
-        start_time=1,
-    )
-    run.save(force_insert=True)
-    return run
+def a_run(actor: Actor, experiment: Experiment) -> Run:
+    """A run with a param, a metric and a tag."""
+    key = uuid.uuid4()
+    wish = {"number": experiment.number, "run": key, "name": "brisk-otter-1", "user": "ada", "start": 1}
+    ingest.run_as(actor, ingest.create_run(**wish, tags={"team": "ops"}))
+    ingest.run_as(actor, ingest.log(key, ingest.Points(["rmse"], [0.5], [1], [0]), {"alpha": "1"}))
+    return Run.objects.select_related("experiment__resource").get(uuid=key)
 
 
 def a_logged_model(actor: Actor, experiment: Experiment | None = None, files: dict[str, str] = FILES) -> LoggedModel:
     """A logged model of a new run, with files."""
     experiment = experiment or an_experiment(actor)
     model = logged_models.create_logged_model(
-        actor=actor, experiment=experiment, name="model", source_run=a_run(experiment)
+        actor=actor, experiment=experiment, name="model", source_run=a_run(actor, experiment)
     )
     for name, text in files.items():
         artifacts.save(artifacts.model_place(model, name), text.encode())

@@ -33,7 +33,7 @@ class Made:
     def __init__(self, side: Side) -> None:
         with workspace_scope(side.workspace):
             self.experiment = an_experiment(side.admin)
-            self.run = a_run(self.experiment)
+            self.run = a_run(side.admin, self.experiment)
             self.logged = a_logged_model(side.admin, self.experiment)
             self.version = a_version(side.admin, logged=self.logged)
             self.folder = location(self.experiment.resource)

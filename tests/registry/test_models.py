@@ -126,7 +126,7 @@ def test_sources_that_nobody_may_name(world: World, source: str) -> None:
 
 def test_a_source_must_be_of_the_run_that_is_named(world: World) -> None:
     experiment = an_experiment(world.admin)
-    ours, other = a_run(experiment), a_run(experiment)
+    ours, other = a_run(world.admin, experiment), a_run(world.admin, experiment)
     model = a_model(world.admin)
     artifacts.save(artifacts.run_place(world.admin, ours, "m/MLmodel"), b"flavors: {}")
     with pytest.raises(Invalid):

@@ -6,9 +6,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from apps.access.actor import Actor
 from apps.access.levels import Level
 from apps.access.models import Resource
 from apps.experiments.models import Experiment
+from apps.experiments.operations import set_experiment_tags
 from apps.registry import operations
 from tests.builders import Side
 from tests.registry.makers import a_logged_model, a_model, a_version, an_experiment
@@ -24,21 +26,23 @@ class Things:
     run: str
     model_id: str
     experiment: str
+    experiment_name: str
     version_id: str
     resources: dict[str, Resource] = field(default_factory=dict)
 
     @property
     def marks(self) -> list[str]:
         """What must not be in an answer to somebody who may not know of them."""
-        return [self.name, self.run, self.model_id, self.experiment, self.version_id]
+        return [self.name, self.run, self.model_id, self.experiment, self.experiment_name, self.version_id]
 
 
-NOWHERE = Things("of_nowhere", "0" * 32, "m-" + "0" * 32, "9" * 18, "0" * 32)
+NOWHERE = Things("of_nowhere", "0" * 32, "m-" + "0" * 32, "9" * 18, "/of_nowhere_at_all", "0" * 32)
 
 
 def things(side: Side) -> Things:
     """A run with a logged model, registered as version 1 of a model with an alias and tags."""
-    experiment: Experiment = an_experiment(side.admin)
+    experiment: Experiment = an_experiment(side.admin, f"experiment_of_{side.workspace.name}")
+    set_experiment_tags(actor=side.admin, experiment=experiment, tags={"team": "ops"})
     logged = a_logged_model(side.admin, experiment)
     model = a_model(side.admin, f"of_{side.workspace.name}")
     version = a_version(side.admin, model, logged)
@@ -51,6 +55,7 @@ def things(side: Side) -> Things:
         logged.source_run.hex,
         logged.hex,
         str(experiment.number),
+        experiment.name,
         version.pk.hex,
         {"experiment": experiment.resource, "model": model.resource},
     )
@@ -61,7 +66,7 @@ class DoorExample:
     """One request to one route of the door.
 
     path: as in the route. fields: the message, sent as query or JSON; those that the path names go there.
-    needs: the level on `on` that suffices, None when everybody may ask and sees only their own.
+    needs: the level on `on` that suffices, None when everybody may ask and sees only their own. before: done to ours first.
     """
 
     method: str
@@ -69,3 +74,4 @@ class DoorExample:
     fields: Callable[[Things], Fields] = lambda things: {}
     needs: Level | None = None
     on: str = "experiment"
+    before: Callable[[Actor, Things], None] | None = None
