@@ -12,6 +12,8 @@ class ExperimentsConfig(AppConfig):
         from apps.access.workspaces import register_seeder
         from apps.experiments.activities import check_run, find_run_node
         from apps.experiments.defaults import make_default
+        from apps.foundation.pages import NavItem, register_navigation
+        from apps.lineage.nodes import register_node_page
         from apps.tables.activities import register_activity
 
         register_kind(
@@ -24,3 +26,7 @@ class ExperimentsConfig(AppConfig):
         )
         register_seeder(make_default)
         register_activity("run", check=check_run, node=find_run_node)
+        register_node_page("run", lambda place: f"runs/{place.key.replace('-', '')}")
+        register_navigation(
+            NavItem("experiments", "Experiments", "flask-conical", "experiments:list", group=3, key="e")
+        )

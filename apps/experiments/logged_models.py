@@ -57,6 +57,11 @@ def get_logged_model(actor: Actor, model_id: str, needs: Level = Level.VIEW) -> 
     return model
 
 
+def of_run(run: Run) -> list[LoggedModel]:
+    """The logged models that a run made."""
+    return list(LoggedModel.objects.filter(source_run=run, deleted_at__isnull=True).order_by("created_at")[:100])
+
+
 def node_of(model: LoggedModel) -> Node:
     """A logged model in the lineage graph."""
     return Node("logged_model", model.hex, name=model.name, resource=model.experiment.resource)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Iterable, Sequence
 from typing import Any
 
-from django.db.models import F
+from django.db.models import Count, F, Max
 
 from apps.access.actor import Actor
 from apps.access.levels import Level
@@ -14,8 +15,9 @@ from apps.access.policy import authorise, fetch
 from apps.access.resources import find_resource
 from apps.access.workspaces import home_folder
 from apps.experiments import ingest, operations
+from apps.experiments.board import RunRow, moment
 from apps.experiments.finder import FoundRuns, find_runs
-from apps.experiments.models import Experiment, Run, RunTag
+from apps.experiments.models import Experiment, Run, RunInput, RunMetric, RunParam, RunTag
 from apps.experiments.search import RunSearch
 from apps.experiments.sets import Opened
 from apps.foundation.errors import Invalid, NotFound
@@ -95,3 +97,34 @@ def search_runs(actor: Actor, search: RunSearch) -> tuple[Opened, FoundRuns]:
 def tags_of(run: Run) -> list[tuple[str, str]]:
     """A run's tags by key."""
     return list(RunTag.objects.filter(run=run).order_by("key").values_list("key", "value"))
+
+
+def count_runs(experiments: Iterable[Experiment]) -> dict[Any, tuple[int, int | None]]:
+    """How many runs in use each experiment has, and the newest start, by experiment id."""
+    runs = Run.objects.filter(experiment__in=[experiment.pk for experiment in experiments], deleted_at__isnull=True)
+    found = runs.order_by().values_list("experiment_id").annotate(Count("id"), Max("start_time"))
+    return {key: (count, start) for key, count, start in found}
+
+
+def rows_of(runs: Sequence[Run]) -> list[RunRow]:
+    """Runs that the caller has, as pages show them, in the same order."""
+    metrics, params, tags = (_keyed(model, runs) for model in (RunMetric, RunParam, RunTag))
+    rows = []
+    for run in runs:
+        seconds = (run.end_time - run.start_time) / 1000 if run.end_time is not None else None
+        own = [found.get(run.pk, {}) for found in (metrics, params, tags)]
+        rows.append(RunRow(run.uuid, run.name, run.claimed_user, run.status, moment(run.start_time), seconds, *own))
+    return rows
+
+
+def _keyed(model: Any, runs: Sequence[Run]) -> dict[Any, dict[str, Any]]:
+    found: dict[Any, dict[str, Any]] = {}
+    rows = model.objects.filter(run_id__in=[run.pk for run in runs]).order_by("key")
+    for run_id, key, value in rows.values_list("run_id", "key", "value"):
+        found.setdefault(run_id, {})[key] = value
+    return found
+
+
+def inputs_of(run: Run) -> list[RunInput]:
+    """The data sets that a run read, as its client told."""
+    return list(run.inputs.select_related("dataset").order_by("id")[:200])

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from django import template
 
-from apps.foundation.templatetags import blocks, codes, figures, forms, lists, marks
+from apps.foundation.templatetags import blocks, charts, codes, figures, forms, lists, marks
 
 register = template.Library()
-for part in (marks, figures, codes, blocks, forms, lists):
+for part in (marks, figures, charts, codes, blocks, forms, lists):
     register.tags.update(part.register.tags)
     register.filters.update(part.register.filters)

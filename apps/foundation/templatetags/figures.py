@@ -209,3 +209,15 @@ def after_dot(name: str) -> str:
 def before_dot(name: str) -> str:
     """What a dotted name says before its last part."""
     return name.rpartition(".")[0]
+
+
+@register.filter
+def entry(mapping: Any, key: str) -> Any:
+    """The value under a key of a mapping; None without one."""
+    return mapping.get(key)
+
+
+@register.filter
+def is_value(one: Any, other: Any) -> bool:
+    """Whether two values are equal and there."""
+    return one is not None and one == other

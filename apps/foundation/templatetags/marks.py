@@ -321,3 +321,12 @@ def instant(moment: datetime.datetime | None, empty: str = "") -> SafeString:
         f"{utc:%Y-%m-%d %H:%M:%S.%f} UTC",
         f"{utc.day} {utc:%b %H:%M:%S}",
     )
+
+
+@register.simple_tag
+def millis(moment: int | None, empty: str = "never") -> SafeString:
+    """A moment given in milliseconds, as `ago` writes it."""
+    try:
+        return ago(None if moment is None else datetime.datetime.fromtimestamp(moment / 1000, datetime.UTC), empty)
+    except (OverflowError, ValueError, OSError):
+        return format_html('<span class="subtle">{}</span>', empty)
