@@ -330,6 +330,9 @@ def _copy_output(lease: Lease) -> None:
 def _end(lease: Lease, outcome: State, reason: str) -> None:
     """End the attempt; then the run ends too, or queues for its next attempt by the job's rule."""
     with lease.own() as attempt:
+        folder = _tar(attempt.run).parent
+    shutil.rmtree(folder, ignore_errors=True)  # before the row says that it is over: nobody looks afterwards
+    with lease.own() as attempt:
         run = JobRun.objects.select_for_update(of=("self",), no_key=True).get(pk=attempt.run_id)
         closing = f"{outcome.label}: {reason}" if reason else outcome.label
         ingest.append(attempt, f"[boathouse] {closing}\n".encode())
@@ -346,9 +349,6 @@ def _end(lease: Lease, outcome: State, reason: str) -> None:
         if again:
             run.due_at = now() + timedelta(seconds=RETRY_SECONDS * 2 ** min(attempt.number - 1, 6))
             run.save(update_fields=["due_at"])
-        folder = _tar(run).parent
-    if not again and folder.exists():
-        shutil.rmtree(folder)
 
 
 def _wait_or_give_up(lease: Lease, error: Exception) -> None:
@@ -379,6 +379,8 @@ def _authorise(actor: Actor, run: JobRun) -> None:
     member = Membership.objects.filter(user=actor.user, suspended_at__isnull=True, user__is_active=True)
     if not member.exists():
         raise Forbidden(f"{actor.label} may not act in this workspace any more.")
+    if run.job.resource.deleted_at is not None:
+        raise Forbidden("The job was put in the trash before it started.")
     try:
         authorise(actor, Level.USE, run.job)
         authorise(actor, Level.VIEW, live(run.source))

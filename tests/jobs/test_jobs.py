@@ -162,6 +162,15 @@ def test_who_was_shut_out_meanwhile_runs_nothing(world: World, drain: Any) -> No
     assert runs[1].state == "failed" and runs[1].attempts.get().launched_at is None
 
 
+def test_a_job_in_the_trash_starts_nothing(world: World, drain: Any) -> None:
+    run = operations.run_job(actor=world.admin, job=a_job(world.admin))
+    access.trash_resource(actor=world.admin, resource=run.job.resource)
+    assert world.api.get(f"/api/v1/job-runs/{run.pk}").status_code == 404
+    driver.drive(scope_of(world), run.pk)
+    run.refresh_from_db()
+    assert run.state == "failed" and "trash" in run.reason
+
+
 def test_what_a_guest_says_is_kept_once_in_order_and_masked(world: World, drain: Any) -> None:
     run, attempt, guest, key = a_guest(world)
     text = f"line 1\nkey {key} end\nlast ünfinished".encode()
