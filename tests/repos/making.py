@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import weakref
 from pathlib import Path
 from tempfile import mkdtemp
 
@@ -30,7 +32,9 @@ def fill(
     repo: Repo, files: dict[str, str | bytes | None] | None = None, message: str = "Start"
 ) -> tuple[str, WorkingCopy]:
     """Commit files and put them on the repository's main branch, past our doors; the commit and the copy it came from."""
-    copy = working_copy(Path(mkdtemp()))
+    folder = Path(mkdtemp(prefix="bh-copy-"))
+    copy = working_copy(folder)
+    weakref.finalize(copy, shutil.rmtree, folder, ignore_errors=True)
     commit = copy.commit(message, files or FILES)
     copy.git("push", "--quiet", str(repo.git.path), "main")
     return commit, copy
