@@ -225,7 +225,7 @@ def score(version: int) -> int:
     """Real flights of May, one request each; every prediction equals the local model's. How many were sent."""
     with teller.step(f"{FLIGHTS_SENT:,} real flights of May, one request each") as step:
         flights = boathouse.read_table(
-            "main.flights.flights", filter=[("month", "=", 5), ("dep_delay", "is not", None)], client=client_of(ada)
+            "main.flights.flights", filter=[("month", "=", 5), ("dep_delay", "is not null")], client=client_of(ada)
         )
         weather = boathouse.read_table("main.flights.weather", filter=[("month", "=", 5)], client=client_of(ada))
         planes = boathouse.read_table("main.flights.planes", client=client_of(ada))

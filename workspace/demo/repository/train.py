@@ -32,7 +32,7 @@ FLIGHT_COLUMNS = [
 def read(months: list[int]):
     """The features of all flights of some months that arrived."""
     flights = boathouse.read_table(
-        "main.flights.flights", columns=FLIGHT_COLUMNS, filter=[("month", "in", months), ("arr_delay", "is not", None)]
+        "main.flights.flights", columns=FLIGHT_COLUMNS, filter=[("month", "in", months), ("arr_delay", "is not null")]
     )
     weather = boathouse.read_table("main.flights.weather", filter=[("month", "in", months)])
     planes = boathouse.read_table("main.flights.planes")
