@@ -46,7 +46,10 @@ def ship(root: Path) -> int:
 def _ship_writer(reader: journal.Reader) -> int:
     count = 0
     after = reader.shipped()
-    while batch := _batch(reader, after):
+    full = True
+    # what comes in meanwhile is for the next time: one version of the table for each, not one for every few rows
+    while full and (batch := _batch(reader, after)):
+        full = len(batch) >= BATCH_RECORDS or sum(len(item.payload) for item in batch) >= BATCH_BYTES
         by_endpoint: dict[str, list[tuple[journal.Position, record.Served]]] = defaultdict(list)
         for item in batch:
             served = record.decode(item.payload)

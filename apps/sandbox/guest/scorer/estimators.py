@@ -55,7 +55,7 @@ def _parts(estimator: Any) -> list[Any]:
         if part is None or isinstance(part, str):
             continue
         found.append(part)
-        if getattr(part, "_sklearn_output_config", None):
+        if _gives_frames(part):
             return [object()]  # somebody asked for frames in between: not ours to judge
         todo.extend(step for _, step in getattr(part, "steps", None) or [])
         todo.extend(entry[1] for entry in getattr(part, "transformers_", None) or [])
@@ -67,11 +67,16 @@ def _parts(estimator: Any) -> list[Any]:
     return found
 
 
+def _gives_frames(part: Any) -> bool:
+    """Whether somebody asked the transformer for frames instead of arrays."""
+    return (getattr(part, "_sklearn_output_config", None) or {}).get("transform", "default") != "default"
+
+
 def is_cellwise(transformer: Any) -> bool:
     """Say whether each output cell depends on its own row only, by arithmetic that does not sum."""
     if transformer is None or isinstance(transformer, str):
         return transformer in (None, "passthrough", "drop")
-    if not is_stock(transformer) or getattr(transformer, "_sklearn_output_config", None):
+    if not is_stock(transformer) or _gives_frames(transformer):
         return False
     name = type(transformer).__name__
     if name == "Pipeline":
