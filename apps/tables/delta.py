@@ -15,15 +15,11 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
-
-import pyarrow as pa
-from deltalake import CommitProperties, DeltaTable, Schema, Transaction
-from deltalake.exceptions import CommitFailedError, DeltaError, DeltaProtocolError, TableNotFoundError
-from deltalake.transaction import AddAction, PostCommitHookProperties, create_table_with_add_actions
+from typing import TYPE_CHECKING, Any
 
 from apps.foundation.errors import Conflict, Invalid, NotFound, Stale, Unavailable
 from apps.foundation.ids import new_id
+from apps.tables.arrow import Later, pa
 from apps.tables.log import (
     FACTS,
     MARK,
@@ -40,13 +36,19 @@ from apps.tables.log import (
 )
 from apps.tables.parquet import open_file
 
+if TYPE_CHECKING:
+    import deltalake
+    import deltalake.exceptions
+    import deltalake.transaction
+else:
+    deltalake = Later("deltalake")
+
 COMMIT_TRIES = 20
 WARM_TABLES = 64
 WARM_SNAPSHOTS = 256
 PREVIEW_FILES = 4
 # Old versions stay readable: nothing but our own vacuum may ever shorten a log.
 _KEEP_LOG = {"delta.enableExpiredLogCleanup": "false", "delta.checkpointInterval": "100"}
-_AFTER_COMMIT = PostCommitHookProperties(create_checkpoint=True, cleanup_expired_logs=False)
 _UNREADABLE_FEATURES = {"deletionVectors", "columnMapping"}
 
 
@@ -55,11 +57,11 @@ class _Warm:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._tables: OrderedDict[str, tuple[DeltaTable, threading.Lock]] = OrderedDict()
+        self._tables: OrderedDict[str, tuple[deltalake.DeltaTable, threading.Lock]] = OrderedDict()
         self._snapshots: OrderedDict[tuple[str, int], Snapshot] = OrderedDict()
 
     @contextmanager
-    def fresh(self, root: str) -> Iterator[DeltaTable]:
+    def fresh(self, root: str) -> Iterator[deltalake.DeltaTable]:
         """The table as it is now, for one caller of this process at a time; let go of when something goes wrong with it."""
         (table, lock), is_new = self._opened(root)
         with lock:
@@ -67,7 +69,7 @@ class _Warm:
                 if not is_new:
                     table.update_incremental()
                 yield table
-            except DeltaError:
+            except deltalake.exceptions.DeltaError:
                 self._drop(root)
                 raise
 
@@ -75,7 +77,7 @@ class _Warm:
         try:
             with self.fresh(root) as table:
                 return self._keep(root, table)
-        except DeltaError:
+        except deltalake.exceptions.DeltaError:
             return self._keep(root, _open(root))
 
     def at(self, root: str, version: int) -> Snapshot:
@@ -98,7 +100,7 @@ class _Warm:
         with self._lock:
             self._tables.pop(root, None)
 
-    def _opened(self, root: str) -> tuple[tuple[DeltaTable, threading.Lock], bool]:
+    def _opened(self, root: str) -> tuple[tuple[deltalake.DeltaTable, threading.Lock], bool]:
         with self._lock:
             if found := self._tables.get(root):
                 self._tables.move_to_end(root)
@@ -110,7 +112,7 @@ class _Warm:
                 self._tables.popitem(last=False)
         return found, found is fresh
 
-    def _keep(self, root: str, table: DeltaTable) -> Snapshot:
+    def _keep(self, root: str, table: deltalake.DeltaTable) -> Snapshot:
         key = (root, table.version())
         with self._lock:
             if found := self._snapshots.get(key):
@@ -129,7 +131,7 @@ _warm = _Warm()
 
 def exists(root: Path) -> bool:
     """Whether a table lies at `root`."""
-    return DeltaTable.is_deltatable(str(root))
+    return deltalake.DeltaTable.is_deltatable(str(root))
 
 
 def snapshot(root: Path, version: int | None = None) -> Snapshot:
@@ -153,16 +155,16 @@ def create(
         return Commit(done, applied=False)
     _check_files(root, files, schema)
     try:
-        create_table_with_add_actions(
+        deltalake.transaction.create_table_with_add_actions(
             str(root),
-            Schema.from_arrow(schema),
+            deltalake.Schema.from_arrow(schema),
             _adds(root, files),
             mode="error",
             configuration=_KEEP_LOG,
             commit_properties=_properties(facts, str(new_id()), once),
-            post_commithook_properties=_AFTER_COMMIT,
+            post_commithook_properties=_after_commit(),
         )
-    except DeltaError as error:
+    except deltalake.exceptions.DeltaError as error:
         if exists(root):
             raise Conflict("A table was made there at the same moment.") from error
         raise Unavailable(f"The table could not be made: {str(error)[:200]}") from error
@@ -173,15 +175,15 @@ def create(
 def append(root: Path, files: Sequence[NewFile], *, facts: dict[str, object], once: Once | None = None) -> Commit:
     """The version that added `files`; concurrent appends all stay. Columns missing from a file read as null."""
 
-    def commit(table: DeltaTable, mark: str) -> None:
+    def commit(table: deltalake.DeltaTable, mark: str) -> None:
         schema = pa.schema(table.schema())
         _check_files(root, files, schema)
         table.create_write_transaction(
             _adds(root, files),
             "append",
-            Schema.from_arrow(schema),
+            deltalake.Schema.from_arrow(schema),
             commit_properties=_properties(facts, mark, once),
-            post_commithook_properties=_AFTER_COMMIT,
+            post_commithook_properties=_after_commit(),
         )
 
     return _commit(root, commit, once)
@@ -199,15 +201,15 @@ def overwrite(
     """The version in which the table is exactly `files`. Never leaves or drops rows of a commit it did not see: it tries again."""
     _check_files(root, files, schema)
 
-    def commit(table: DeltaTable, mark: str) -> None:
+    def commit(table: deltalake.DeltaTable, mark: str) -> None:
         if expected is not None and table.version() != expected:
             raise Stale(f"The table is at version {table.version()}, not {expected}.")
         table.create_write_transaction(
             _adds(root, files),
             "overwrite",
-            Schema.from_arrow(schema),
+            deltalake.Schema.from_arrow(schema),
             commit_properties=_properties(facts, mark, once, retry=False),
-            post_commithook_properties=_AFTER_COMMIT,
+            post_commithook_properties=_after_commit(),
         )
 
     return _commit(root, commit, once)
@@ -219,11 +221,11 @@ def restore(root: Path, version: int, *, facts: dict[str, object], once: Once | 
     if not 0 <= version <= newest:
         raise NotFound(f"There is no version {version}; the table has versions 0 to {newest}.")
 
-    def commit(table: DeltaTable, mark: str) -> None:
+    def commit(table: deltalake.DeltaTable, mark: str) -> None:
         table.restore(
             version,
             commit_properties=_properties(facts, mark, once, retry=False),
-            post_commithook_properties=_AFTER_COMMIT,
+            post_commithook_properties=_after_commit(),
         )
 
     return _commit(root, commit, once)
@@ -232,12 +234,12 @@ def restore(root: Path, version: int, *, facts: dict[str, object], once: Once | 
 def add_columns(root: Path, fields: Sequence[pa.Field], *, facts: dict[str, object]) -> Commit:
     """The version that has `fields` as well, null in every row so far."""
 
-    def commit(table: DeltaTable, mark: str) -> None:
-        wanted = Schema.from_arrow(pa.schema([item.with_nullable(True) for item in fields])).fields
+    def commit(table: deltalake.DeltaTable, mark: str) -> None:
+        wanted = deltalake.Schema.from_arrow(pa.schema([item.with_nullable(True) for item in fields])).fields
         table.alter.add_columns(
             wanted,
             commit_properties=_properties(facts, mark, None, retry=False),
-            post_commithook_properties=_AFTER_COMMIT,
+            post_commithook_properties=_after_commit(),
         )
 
     return _commit(root, commit, None)
@@ -281,13 +283,13 @@ def _head(path: Path, schema: pa.Schema, limit: int) -> pa.Table:
         return schema.empty_table() if batch is None else fit(pa.Table.from_batches([batch]).slice(0, limit), schema)
 
 
-def _open(root: str, version: int | None = None) -> DeltaTable:
+def _open(root: str, version: int | None = None) -> deltalake.DeltaTable:
     try:
-        table = DeltaTable(root, version=version)
+        table = deltalake.DeltaTable(root, version=version)
         protocol = table.protocol()
-    except TableNotFoundError as error:
+    except deltalake.exceptions.TableNotFoundError as error:
         raise NotFound("There is no table.") from error
-    except (DeltaProtocolError, DeltaError) as error:
+    except (deltalake.exceptions.DeltaProtocolError, deltalake.exceptions.DeltaError) as error:
         raise Unavailable(f"The table cannot be opened: {str(error)[:200]}") from error
     foreign = _UNREADABLE_FEATURES & set(protocol.reader_features or ())
     if foreign or table.metadata().partition_columns:
@@ -297,7 +299,7 @@ def _open(root: str, version: int | None = None) -> DeltaTable:
     return table
 
 
-def _snapshot(root: str, table: DeltaTable) -> Snapshot:
+def _snapshot(root: str, table: deltalake.DeltaTable) -> Snapshot:
     real = os.path.realpath(root)
     actions = pa.table(table.get_add_actions(flatten=False))
     plain = regular_files(real)
@@ -317,7 +319,7 @@ def _row_count(root: str, path: str, count: int | None) -> int:
         return file.metadata.num_rows
 
 
-def _commit(root: Path, commit: Callable[[DeltaTable, str], None], once: Once | None) -> Commit:
+def _commit(root: Path, commit: Callable[[deltalake.DeltaTable, str], None], once: Once | None) -> Commit:
     """Commits from a snapshot in which `once` is known to be new; when somebody was faster, from the next one."""
     for attempt in range(COMMIT_TRIES):
         mark = str(new_id())
@@ -327,10 +329,10 @@ def _commit(root: Path, commit: Callable[[DeltaTable, str], None], once: Once | 
                     return Commit(done, applied=False)
                 before = table.version()
                 commit(table, mark)
-        except CommitFailedError:
+        except deltalake.exceptions.CommitFailedError:
             time.sleep(random.uniform(0, 0.01 * attempt))
             continue
-        except DeltaError as error:
+        except deltalake.exceptions.DeltaError as error:
             raise Invalid(f"The table did not take this: {str(error)[:200]}") from error
         # An append may land behind others' commits, and the engine does not say where: our mark does.
         version = next(entry.version for entry in log_entries(root, before) if entry.mark == mark)
@@ -346,7 +348,7 @@ def once_number(root: Path, name: str) -> int:
     return -1 if number is None else number
 
 
-def _applied(root: Path, table: DeltaTable, once: Once | None) -> int | None:
+def _applied(root: Path, table: deltalake.DeltaTable, once: Once | None) -> int | None:
     """The version in which `once` was committed, or None."""
     if once is None:
         return None
@@ -369,13 +371,19 @@ def _applied(root: Path, table: DeltaTable, once: Once | None) -> int | None:
     return table.version()
 
 
-def _properties(facts: dict[str, object], mark: str, once: Once | None, *, retry: bool = True) -> CommitProperties:
-    transactions = None if once is None else [Transaction(once.name, once.number)]
-    return CommitProperties(
+def _properties(
+    facts: dict[str, object], mark: str, once: Once | None, *, retry: bool = True
+) -> deltalake.CommitProperties:
+    transactions = None if once is None else [deltalake.Transaction(once.name, once.number)]
+    return deltalake.CommitProperties(
         custom_metadata={FACTS: facts, MARK: mark},
         app_transactions=transactions,
         max_commit_retries=None if retry else 0,
     )
+
+
+def _after_commit() -> deltalake.transaction.PostCommitHookProperties:
+    return deltalake.transaction.PostCommitHookProperties(create_checkpoint=True, cleanup_expired_logs=False)
 
 
 def _check_files(root: Path, files: Sequence[NewFile], schema: pa.Schema) -> None:
@@ -403,4 +411,6 @@ def _check_files(root: Path, files: Sequence[NewFile], schema: pa.Schema) -> Non
 def _adds(root: Path, files: Sequence[NewFile]) -> list[Any]:
     # The moment of the commit, not of the upload: it is what puts files in the order in which they came to the table.
     at = int(time.time() * 1000)
-    return [AddAction(file.name, file.footer.bytes, {}, at, True, file.footer.stats) for file in files]
+    return [
+        deltalake.transaction.AddAction(file.name, file.footer.bytes, {}, at, True, file.footer.stats) for file in files
+    ]

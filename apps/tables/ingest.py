@@ -6,9 +6,6 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
-import pyarrow as pa
-import pyarrow.parquet as pq
-
 from apps.access.actor import Actor
 from apps.access.levels import Level
 from apps.access.models import Resource
@@ -16,6 +13,7 @@ from apps.access.policy import authorise
 from apps.foundation.errors import NotFound
 from apps.foundation.ids import new_id
 from apps.tables import commits, delta, operations, places, queries
+from apps.tables.arrow import pa, pq
 from apps.tables.models import Table, TableVersion
 from apps.tables.parquet import inspect
 from apps.tables.types import canonical_schema, describe

@@ -12,9 +12,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
-import pyarrow as pa
-
 from apps.foundation.errors import Unavailable
+from apps.tables.arrow import pa
 from apps.tables.parquet import Footer
 
 FACTS, MARK = "boathouse", "boathouseMark"

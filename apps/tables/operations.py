@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import pyarrow as pa
-
 from apps.access import audit
 from apps.access.actor import Actor
 from apps.access.levels import Level
@@ -15,6 +13,7 @@ from apps.access.operation import operation
 from apps.access.resources import create_resource, find_resource
 from apps.foundation.errors import Conflict, Invalid
 from apps.tables import commits, delta, parsing, places, staging
+from apps.tables.arrow import pa
 from apps.tables.models import Catalog, Schema, StagedWrite, Table, TableVersion
 from apps.tables.types import schema_from
 

@@ -10,10 +10,8 @@ import math
 from dataclasses import dataclass
 from pathlib import Path
 
-import pyarrow as pa
-import pyarrow.parquet as pq
-
 from apps.foundation.errors import Invalid
+from apps.tables.arrow import pa, pq
 from apps.tables.types import canonical_schema, name_of
 
 MAX_FOOTER_BYTES = 32 * 1024**2

@@ -16,7 +16,6 @@ import venv
 from pathlib import Path
 from typing import Any
 
-import pyarrow
 from django.conf import settings
 
 from apps.access.tasks import after_commit
@@ -26,6 +25,7 @@ from apps.foundation.ids import new_id
 from apps.sandbox.client import SandboxUnavailable, sandbox
 from apps.sandbox.launchers import GIB, Bind, GuestSpec, GuestState, LaunchRefused, Limits
 from apps.tables import staging
+from apps.tables.arrow import pa
 from apps.tables.models import StagedWrite
 
 State = StagedWrite.State
@@ -75,7 +75,7 @@ def step(write: StagedWrite) -> None:
 
 def environment() -> tuple[str, str]:
     """A folder with a Python that has our own pyarrow and nothing else, for guests, and that Python. Made when missing."""
-    version = f"{pyarrow.__version__}-{sys.implementation.cache_tag}"
+    version = f"{pa.__version__}-{sys.implementation.cache_tag}"
     folder = Path(settings.BOATHOUSE_HOME) / "environments" / f"upload-{version}"
     if not folder.exists():
         folder.parent.mkdir(parents=True, exist_ok=True)
@@ -84,7 +84,7 @@ def environment() -> tuple[str, str]:
             venv.EnvBuilder(symlinks=True, with_pip=False).create(draft)
             packages = Path(sysconfig.get_path("platlib", vars={"platbase": str(draft), "base": str(draft)}))
             for name in _PACKAGES:
-                source = Path(pyarrow.__file__).parents[1] / name
+                source = Path(pa.__file__).parents[1] / name
                 if source.exists():
                     skipped = shutil.ignore_patterns("tests", "include", "src")
                     shutil.copytree(source, packages / name, copy_function=_link_or_copy, ignore=skipped)

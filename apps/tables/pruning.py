@@ -9,9 +9,8 @@ import datetime
 from collections.abc import Sequence
 from typing import Any, Protocol
 
-import pyarrow as pa
-
 from apps.foundation.errors import Invalid
+from apps.tables.arrow import pa
 
 OPERATORS = ("=", "!=", "<", "<=", ">", ">=", "in", "not in", "is null", "is not null")
 CONDITIONS_MAX = 200

@@ -9,27 +9,13 @@ import math
 import re
 import uuid
 from collections.abc import Iterable, Mapping
-
-import pyarrow as pa
+from functools import cache
 
 from apps.foundation.errors import Invalid
+from apps.tables.arrow import pa
 
 MAX_COLUMNS = 4000
 MAX_DEPTH = 12
-_NAMES: dict[str, pa.DataType] = {
-    "string": pa.string(),
-    "long": pa.int64(),
-    "integer": pa.int32(),
-    "short": pa.int16(),
-    "byte": pa.int8(),
-    "double": pa.float64(),
-    "float": pa.float32(),
-    "boolean": pa.bool_(),
-    "binary": pa.binary(),
-    "date": pa.date32(),
-    "timestamp": pa.timestamp("us", "UTC"),
-    "timestamp_ntz": pa.timestamp("us"),
-}
 _ALIASES = {
     "bigint": "long",
     "int": "integer",
@@ -45,6 +31,24 @@ _WIDER = {
     "uint64": "int64 or decimal(20, 0)",
     "halffloat": "float32",
 }
+
+
+@cache
+def _names() -> dict[str, pa.DataType]:
+    return {
+        "string": pa.string(),
+        "long": pa.int64(),
+        "integer": pa.int32(),
+        "short": pa.int16(),
+        "byte": pa.int8(),
+        "double": pa.float64(),
+        "float": pa.float32(),
+        "boolean": pa.bool_(),
+        "binary": pa.binary(),
+        "date": pa.date32(),
+        "timestamp": pa.timestamp("us", "UTC"),
+        "timestamp_ntz": pa.timestamp("us"),
+    }
 
 
 def canonical(kind: pa.DataType, column: str = "", depth: int = 0) -> pa.DataType:
@@ -79,7 +83,7 @@ def canonical(kind: pa.DataType, column: str = "", depth: int = 0) -> pa.DataTyp
         )
     if types.is_map(kind):
         return pa.map_(canonical(kind.key_type, column, depth + 1), canonical(kind.item_type, column, depth + 1))
-    if kind in _NAMES.values():
+    if kind in _names().values():
         return kind
     if types.is_null(kind):
         raise _unfit(column, "holds nothing but nulls, so its type is unknown; cast it first")
@@ -107,7 +111,7 @@ def check_names(names: Iterable[str]) -> None:
 
 def name_of(kind: pa.DataType) -> str:
     """The name of a column type, as people read it: `long`, `decimal(10,2)`, `array<string>`."""
-    for name, known in _NAMES.items():
+    for name, known in _names().items():
         if kind == known:
             return name
     if pa.types.is_decimal(kind):
@@ -128,7 +132,7 @@ def name_of(kind: pa.DataType) -> str:
 def parse_name(text: str) -> pa.DataType:
     """The column type that `text` names; arrays of plain types included."""
     text = text.strip().lower()
-    if found := _NAMES.get(_ALIASES.get(text, text)):
+    if found := _names().get(_ALIASES.get(text, text)):
         return found
     if match := re.fullmatch(r"decimal\(\s*(\d{1,2})\s*,\s*(\d{1,2})\s*\)", text):
         precision, scale = int(match[1]), int(match[2])
@@ -136,7 +140,7 @@ def parse_name(text: str) -> pa.DataType:
             return pa.decimal128(precision, scale)
     if match := re.fullmatch(r"array<(.+)>", text):
         return pa.list_(pa.field("element", parse_name(match[1])))
-    raise Invalid(f"{text[:60]!r} is no column type; use one of {', '.join(_NAMES)}, decimal(p,s) or array<type>.")
+    raise Invalid(f"{text[:60]!r} is no column type; use one of {', '.join(_names())}, decimal(p,s) or array<type>.")
 
 
 def schema_from(columns: Iterable[Mapping[str, object]]) -> pa.Schema:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from apps.registry.models import ModelVersion
-
 from apps.access import operations as access
 from apps.access.levels import Level
 from apps.access.resources import root_resource
 from apps.access.workspaces import get_group
 from apps.deployments import operations
 from apps.deployments.models import Endpoint
+from apps.registry.models import ModelVersion
 from tests.builders import Side
 from tests.registry.makers import a_model, a_version
 
