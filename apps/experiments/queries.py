@@ -112,7 +112,7 @@ def rows_of(runs: Sequence[Run]) -> list[RunRow]:
     rows = []
     for run in runs:
         seconds = (run.end_time - run.start_time) / 1000 if run.end_time is not None else None
-        own = [found.get(run.pk, {}) for found in (metrics, params, tags)]
+        own: list[Any] = [found.get(run.pk, {}) for found in (metrics, params, tags)]
         rows.append(RunRow(run.uuid, run.name, run.claimed_user, run.status, moment(run.start_time), seconds, *own))
     return rows
 

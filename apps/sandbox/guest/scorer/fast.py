@@ -209,9 +209,10 @@ def _proven(plan: Plan, model: Any) -> bool:
     if not table:
         return False
     names = [column.name for column in rows.read_signature(model.schema) or ()]
-    bodies = {form: [_body(form, names, _repeat(table, size)) for size in PROBE_SIZES] for form in FORMATS}
+    probes = [_repeat(table, size) for size in PROBE_SIZES]
+    bodies = {form: [body for probe in probes if (body := _body(form, names, probe))] for form in FORMATS}
     expected: dict[bytes, bytes] = {}
-    for first in filter(None, (bodies[form][0] for form in FORMATS)):
+    for first in (bodies[form][0] for form in FORMATS if bodies[form]):
         started = time.monotonic()
         model.answer_by_mlflow("application/json", first)
         if time.monotonic() - started > SLOW_SECONDS:
@@ -219,8 +220,8 @@ def _proven(plan: Plan, model: Any) -> bool:
         break
     for form in FORMATS:
         plan.formats = {form}
-        good = bodies[form][0] is not None
-        for body in bodies[form] if good else ():
+        good = bool(bodies[form])
+        for body in bodies[form]:
             by_mlflow = model.answer_by_mlflow("application/json", body)
             good = good and by_mlflow.status == 200 and plan.answer_all([body]) == [by_mlflow.body]
             expected[body] = by_mlflow.body

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import itertools
 import json
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -130,7 +131,7 @@ def matrix(rows: list[list[Any]], columns: tuple[Column, ...]) -> np.ndarray | N
         return None
 
 
-def _array(cells: list[Any], kind: str) -> np.ndarray:
+def _array(cells: Sequence[Any], kind: str) -> np.ndarray:
     if kind == "float":
         return np.array(cells, dtype=np.float64).astype(np.float32)
     return np.array(cells, dtype=NUMPY_TYPES[kind])
