@@ -178,7 +178,7 @@ class Upload:
     def __init__(self, place: Place) -> None:
         self.place = place
         aside = location(place.resource, "uploads")
-        aside.mkdir(parents=True, exist_ok=True)
+        make_folder(aside)
         _sweep(aside)
         self._path = aside / new_id().hex
         self._file = self._path.open("xb", buffering=0)
@@ -240,10 +240,28 @@ def delete(place: Place) -> None:
             return
 
 
+def make_folder(folder: Path) -> None:
+    """Make a folder and those above it, so that they survive a crash."""
+    if folder.is_dir():
+        return
+    make_folder(folder.parent)
+    folder.mkdir(mode=0o755, exist_ok=True)
+    sync_folder(folder.parent)
+
+
+def sync_folder(folder: Path) -> None:
+    """Make the folder's entries survive a crash."""
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
 def _open_folder(opened: contextlib.ExitStack, root: Path, steps: tuple[str, ...], *, make: bool = False) -> int | None:
     """A handle of the folder, reached step by step without following links; None when it is not there."""
     if make:
-        root.mkdir(parents=True, exist_ok=True)
+        make_folder(root)
     try:
         handle = os.open(root, _FOLDER)
         opened.callback(os.close, handle)

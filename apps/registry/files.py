@@ -9,6 +9,7 @@ import os
 import shutil
 from pathlib import Path
 
+from apps.experiments.artifacts import make_folder, sync_folder
 from apps.foundation.errors import Invalid
 
 FILES_MAX = 100_000
@@ -20,10 +21,11 @@ def freeze(source: Path, target: Path) -> tuple[int, int]:
     What an attempt that came to nothing left at `target` is replaced.
     """
     shutil.rmtree(target, ignore_errors=True)
+    make_folder(target.parent)
     count = size = 0
     for folder, folders, files in os.walk(source):
         here = target / Path(folder).relative_to(source)
-        here.mkdir(parents=True, mode=0o755)
+        here.mkdir(mode=0o755)
         for name in files:
             size += _link(Path(folder, name), here / name)
             count += 1
@@ -40,15 +42,6 @@ def freeze(source: Path, target: Path) -> tuple[int, int]:
 def discard(target: Path) -> None:
     """Remove what was frozen."""
     shutil.rmtree(target, ignore_errors=True)
-
-
-def sync_folder(folder: Path) -> None:
-    """Make the folder's entries survive a crash."""
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def _link(source: Path, target: Path) -> int:

@@ -58,7 +58,7 @@ def _find(actor: Actor, source: str) -> Source:
         raise _refuse(source, "give runs:/, models:/ or the artifact address of a run or a logged model")
     if match := _RUN.fullmatch(source):
         run = get_run(actor, match[1])
-        return Source(_existing(artifacts.run_place(actor, run, match[2] or "")), run.uuid)
+        return _of_run(actor, run, match[2] or "")
     if match := _MODEL.fullmatch(source):
         return _model(actor, match[1])
     parts = urlsplit(source)
@@ -67,6 +67,16 @@ def _find(actor: Actor, source: str) -> Source:
     if _OUTSIDE.fullmatch(source):
         return Source()
     raise _refuse(source, "a local path cannot be read by the server; log the model to a run and name that")
+
+
+def _of_run(actor: Actor, run: Run, path: str) -> Source:
+    """A folder of the run; else the newest logged model of that name that the run made, as clients understand it."""
+    folder = _existing(artifacts.run_place(actor, run, path))
+    if folder is None and path:
+        made = LoggedModel.objects.filter(source_run=run, name=path, deleted_at__isnull=True).order_by("-created_at")
+        if model := made.select_related("experiment__resource").first():
+            return Source(_folder_of(model), run.uuid, model)
+    return Source(folder, run.uuid)
 
 
 def _stored(actor: Actor, path: str, source: str) -> Source:

@@ -89,6 +89,12 @@ def test_a_version_keeps_the_files_it_was_registered_with(world: World) -> None:
     assert kept.facts["loader_module"] == "mlflow.sklearn"
     assert kept.facts["signature"]["inputs"][0]["name"] == "distance"
     assert kept.facts["requirements"] == "requirements.txt"
+    by_run = operations.create_version(
+        actor=world.admin, model=version.model, source=f"runs:/{logged.source_run.hex}/model"
+    )
+    assert (
+        by_run.logged_model == logged.uuid and (queries.files_of(by_run).folder / "model.skops").read_text() == "poison"
+    )
     copy = operations.create_version(actor=world.admin, model=a_model(world.admin, "copy"), source="models:/churn/1")
     assert (queries.files_of(copy).folder / "model.skops").read_text() == "weights"
 
