@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
+
+from django.conf import settings
 
 from apps.access.levels import SENTENCES, Level
 from apps.access.operation import operations
@@ -24,6 +28,9 @@ def settings_page() -> str:
 
 def operations_page() -> str:
     """Every operation with its level: the permission table, the audit vocabulary and the scopes of tokens at once."""
+    for room in settings.INSTALLED_APPS:
+        if find_spec(f"{room}.operations"):
+            import_module(f"{room}.operations")
     rows = ["| Level | Means |", "|---|---|", *(f"| {level.word} | {SENTENCES[level]} |" for level in Level), ""]
     rows += [
         "`own`: what is the actor's own, or anybody's for whoever manages the workspace. A token's scopes are `all`, `read`, a room's name "
