@@ -175,8 +175,7 @@ def release(job_runs: list[dict[str, Any]]) -> int:
     with teller.step("The best run becomes a model version and moves to Production, with the mlflow client") as step:
         use_mlflow(TOKENS[WORKSPACE])
         found = mlflow.search_runs(experiment_names=[EXPERIMENT], order_by=["metrics.test_rmse ASC"], max_results=1000)
-        wanted = {f"job_run:{run['id']}" for run in job_runs}
-        runs = found[found["tags.boathouse.activity"].isin(wanted)]
+        runs = found[found["tags.boathouse.job_run"].isin([run["id"] for run in job_runs])]
         if len(runs) != len(job_runs):
             raise StoryFailed(f"{len(job_runs)} job runs logged {len(runs)} runs")
         best = runs.iloc[0]
