@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import binascii
 import contextlib
@@ -312,8 +311,3 @@ def _header(content_type: str) -> bytes:
     """Only what we know a scorer to answer with: its word is a guest's."""
     known = {"application/json", "text/plain", "application/vnd.apache.arrow.stream"}
     return (content_type if content_type in known else "application/octet-stream").encode()
-
-
-async def shut_down() -> None:
-    """Let go of what the process holds."""
-    await asyncio.gather(_scoring.gate.close(), _scoring.counters.flush())
