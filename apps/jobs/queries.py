@@ -49,9 +49,9 @@ class LogLine:
 
     @property
     def level(self) -> str:
-        """ERROR, WARNING, INFO or DEBUG when the line names one near its beginning."""
+        """ERROR, WARN, INFO or DEBUG when the line names one near its beginning."""
         match = _LEVEL.search(self.text[:80])
-        return match[0] if match else ""
+        return {"WARNING": "WARN", "CRITICAL": "FATAL"}.get(match[0], match[0]) if match else ""
 
 
 @dataclass(frozen=True)
