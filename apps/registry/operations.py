@@ -16,7 +16,7 @@ from apps.access.policy import authorise
 from apps.experiments import logged_models
 from apps.foundation.clock import now
 from apps.foundation.errors import Conflict, Invalid, NotFound
-from apps.lineage.recorder import Node, activity_node, observe_write
+from apps.lineage.recorder import activity_node, observe_write
 from apps.registry import files, mlmodel, queries, sources, stages
 from apps.registry.models import Alias, ModelVersion, RegisteredModel, StagePeriod, hex_of
 from apps.registry.names import check_alias, check_model_name
@@ -307,7 +307,7 @@ def _trace(actor: Actor, version: ModelVersion, found: sources.Source) -> None:
     elif found.logged_model is not None:
         observe_write(logged_models.node_of(found.logged_model), node)
     elif found.run is not None:
-        observe_write(Node("run", found.run.hex), node)
+        observe_write(logged_models.run_node(found.run), node)
     if activity := activity_node(actor.activity):
         observe_write(activity, node)
 

@@ -118,7 +118,17 @@ def filled(site: Site, tmp_path_factory: pytest.TempPathFactory) -> dict[str, An
         },
     ).json()
     run = api.post(f"/api/v1/jobs/{job['id']}/run", {}).json()
-    return {
+    tracking = "/api/2.0/mlflow/"
+    named = {"name": "/flight-delays/arrival-delay"}
+    experiment = api.post(tracking + "experiments/create", named).json()["experiment_id"]
+    logged = [a_run(api, experiment, name, first) for name, first in (("quiet-heron", 20.0), ("amber-oar", 24.0))]
+    model = {"name": "main.flights.arrival_delay"}
+    api.post(tracking + "registered-models/create", model)
+    source = f"mlflow-artifacts:/{experiment}/{logged[0]}/artifacts/model"
+    api.post(tracking + "model-versions/create", {**model, "source": source, "run_id": logged[0]})
+    found = api.get("/api/v1/resources?kind=experiment&q=arrival-delay").json()["items"][0]["id"]
+    tracked = {"experiment": found, "logged": logged[0], "other": logged[1], "model": model["name"]}
+    return tracked | {
         "folder": folder["id"],
         "repo": repo["id"],
         "commit": commit,
@@ -126,6 +136,17 @@ def filled(site: Site, tmp_path_factory: pytest.TempPathFactory) -> dict[str, An
         "job": job["id"],
         "run": run["id"],
     }
+
+
+def a_run(api: LiveApi, experiment: str, name: str, first: float) -> str:
+    """A run with a curve, logged as the mlflow client does; its id."""
+    tracking = "/api/2.0/mlflow/runs/"
+    made = {"experiment_id": experiment, "run_name": name, "start_time": 1_700_000_000_000}
+    key = str(api.post(tracking + "create", made).json()["run"]["info"]["run_id"])
+    curve = [{"key": "rmse", "value": first - step, "timestamp": 1, "step": step} for step in range(6)]
+    params = [{"key": "model", "value": name}]
+    api.post(tracking + "log-batch", {"run_id": key, "metrics": curve, "params": params})
+    return key
 
 
 def push(site: Site, clone_url: str, place: Path) -> str:
