@@ -14,9 +14,10 @@ from apps.access.models import Resource
 from apps.access.operation import operation
 from apps.access.policy import authorise
 from apps.experiments import logged_models
+from apps.experiments.activities import find_run_node
 from apps.foundation.clock import now
 from apps.foundation.errors import Conflict, Invalid, NotFound
-from apps.lineage.recorder import activity_node, observe_write
+from apps.lineage.recorder import Node, activity_node, observe_write
 from apps.registry import files, mlmodel, queries, sources, stages
 from apps.registry.models import Alias, ModelVersion, RegisteredModel, StagePeriod, hex_of
 from apps.registry.names import check_alias, check_model_name
@@ -307,7 +308,7 @@ def _trace(actor: Actor, version: ModelVersion, found: sources.Source) -> None:
     elif found.logged_model is not None:
         observe_write(logged_models.node_of(found.logged_model), node)
     elif found.run is not None:
-        observe_write(logged_models.run_node(found.run), node)
+        observe_write(find_run_node(found.run.hex) or Node("run", found.run.hex), node)
     if activity := activity_node(actor.activity):
         observe_write(activity, node)
 

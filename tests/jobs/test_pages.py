@@ -88,7 +88,7 @@ def test_the_log_follows_by_lines(world: World, drain: Any) -> None:
     first = ada.get(place).json()
     assert [(line["n"], line["level"], line["text"]) for line in first["lines"]] == [
         (1, "", "one"),
-        (2, "WARNING", "WARNING <script>"),
+        (2, "WARN", "WARNING <script>"),
     ]
     ingest.append(attempt, b"ee\nfour")
     assert [line["text"] for line in ada.get(f"{place}?after=2").json()["lines"]] == ["three"]
