@@ -73,7 +73,11 @@ def path_between(actor: Actor, source: LineageNode, target: LineageNode) -> Grap
     parents: dict[Any, Any] = {source.pk: None}
     frontier = [source.pk]
     while frontier and target.pk not in parents and len(parents) < 20 * NODES_MAX:
-        edges = LineageEdge.objects.filter(source__in=frontier).values_list("source_id", "target_id")
+        edges = (
+            LineageEdge.objects.filter(source__in=frontier)
+            .exclude(source__kind="person")
+            .values_list("source_id", "target_id")
+        )
         frontier = []
         for start, end in edges:
             if end not in parents:
@@ -90,10 +94,12 @@ def path_between(actor: Actor, source: LineageNode, target: LineageNode) -> Grap
 def _walk(focus: LineageNode, direction: str, depth: int) -> tuple[dict[Any, int], bool]:
     near, far = ("target_id", "source_id") if direction == "upstream" else ("source_id", "target_id")
     with connection.cursor() as cursor:
-        # `union` drops what was already reached at that depth; the least depth wins below.
+        # `union` drops what was already reached at that depth; the least depth wins below. A person ends the walk:
+        # that somebody read one thing and wrote another does not make the one come from the other.
         cursor.execute(
             f"with recursive walk(id, depth) as (select %s::uuid, 0 union select e.{far}, w.depth + 1"
-            f" from walk w join lineage_lineageedge e on e.{near} = w.id where w.depth < %s)"
+            f" from walk w join lineage_lineageedge e on e.{near} = w.id join lineage_lineagenode n on n.id = w.id"
+            " where w.depth < %s and (w.depth = 0 or n.kind <> 'person'))"
             " select id, min(depth) from walk group by id order by 2 limit %s",
             [focus.pk, depth, NODES_MAX + 1],
         )
