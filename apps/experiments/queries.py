@@ -18,9 +18,12 @@ from apps.experiments import ingest, operations
 from apps.experiments.board import RunRow, moment
 from apps.experiments.finder import FoundRuns, find_runs
 from apps.experiments.models import Experiment, Run, RunInput, RunMetric, RunParam, RunTag
+from apps.experiments.outcome import require_done
 from apps.experiments.search import RunSearch
 from apps.experiments.sets import Opened
+from apps.experiments.showing import ShownRun, show
 from apps.foundation.errors import Invalid, NotFound
+from apps.foundation.paging import Page
 
 
 def get_experiment(actor: Actor, number: int, needs: Level = Level.VIEW) -> Experiment:
@@ -79,14 +82,32 @@ def _folder(actor: Actor, path: str) -> Resource:
 
 def get_run(actor: Actor, run_id: str, needs: Level = Level.VIEW) -> Run:
     """The run with this id (32 hex digits), live or in the trash."""
-    absent = f"Run with id={run_id[:300]} not found"
-    if len(run_id) != 32 or not set(run_id) <= set("0123456789abcdef"):
-        raise NotFound(absent)
     try:
-        return fetch(Run, uuid.UUID(hex=run_id), actor=actor, needs=needs, trashed=None, by="uuid")
+        return fetch(Run, run_uuid(run_id), actor=actor, needs=needs, trashed=None, by="uuid")
     except NotFound as error:
-        error.message = absent
+        error.message = f"Run with id={run_id[:300]} not found"
         raise
+
+
+def run_uuid(run_id: str) -> uuid.UUID:
+    """A run's id out of 32 hex digits. What is none belongs to no run: raises NotFound."""
+    if len(run_id) != 32 or not set(run_id) <= set("0123456789abcdef"):
+        raise NotFound(f"Run with id={run_id[:300]} not found")
+    return uuid.UUID(hex=run_id)
+
+
+def show_run(actor: Actor, run_id: str) -> ShownRun:
+    """A run with everything logged to it."""
+    (row,) = ingest.run_as(actor, ingest.read_run(run_uuid(run_id)))
+    require_done(row.pop("code"), row.pop("detail"), thing=run_id)
+    row.pop("location")
+    return show(tuple(row.values()))
+
+
+def show_runs(actor: Actor, search: RunSearch) -> Page[ShownRun]:
+    """A page of runs with everything logged to them."""
+    opened, found = search_runs(actor, search)
+    return Page([show(row, opened.experiments[row[1]][0]) for row in found.rows], found.next_token or None)
 
 
 def search_runs(actor: Actor, search: RunSearch) -> tuple[Opened, FoundRuns]:

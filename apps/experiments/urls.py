@@ -1,8 +1,15 @@
-"""Routes of experiments. Programs speak to them through the MLflow door."""
+"""Routes of experiments."""
 
 from django.urls import include, path
+from rest_framework.routers import SimpleRouter
 
-from apps.experiments import pages
+from apps.experiments import api, pages
+
+router = SimpleRouter(trailing_slash=False)
+router.register("experiments", api.ExperimentViewSet, basename="experiment")
+router.register("runs", api.RunViewSet, basename="run")
+
+api_urls = router.urls
 
 own_urls = [
     path("experiments", pages.list_experiments, name="list"),
