@@ -1,0 +1,1 @@
+"""Benchmarks against limits and peers, run by hand: see README.md."""

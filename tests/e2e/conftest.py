@@ -15,7 +15,8 @@ from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
 from tests.live import Installation, LiveApi
 
-ADA = "ada@example.com"
+# Not the ada of other tests in the same installation: this one has a password.
+ADA = "ada@stories.example.com"
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
 CHROMIUM = os.environ.get("CHROMIUM") or next(
     filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
@@ -44,9 +45,9 @@ class Site:
         return f"{self.installation.url}/w/{self.workspace}/{path}"
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
-    """Debian's Chromium, or the one that CHROMIUM names."""
+    """Debian's Chromium, or the one that CHROMIUM names. Of the package: its event loop would be in the way of others' tests."""
     if CHROMIUM is None:
         pytest.skip("no Chromium: apt-get install chromium, or CHROMIUM=/path")
     with sync_playwright() as playwright:
@@ -55,7 +56,7 @@ def browser() -> Iterator[Browser]:
         browser.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def site(installation: Installation) -> Site:
     """The workspace of the stories, administered by ada."""
     made = installation.manage("workspace", "create", "stories", "--admin", ADA, "--password", "a long enough one")
@@ -72,7 +73,7 @@ def signed_in(browser: Browser, site: Site, email: str = ADA, **options: Any) ->
     return context
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def ada_state(browser: Browser, site: Site) -> Any:
     """The cookies of ada's session."""
     context = signed_in(browser, site)
@@ -97,7 +98,7 @@ def page(browser: Browser, ada_state: Any) -> Iterator[Page]:
     assert not refused, refused
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def filled(site: Site, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """Things of every room, made through API and git: ids by noun."""
     api = site.api

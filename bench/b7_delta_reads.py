@@ -1,6 +1,6 @@
 """B7: opening, counting, previewing and travelling in a table of many small commits, beside the bare library.
 
-    python -m bench.delta_reads [commits]
+    python -m bench.b7_delta_reads [commits]
 
 Prints one line per measure: ours, the library's own way, the ratio. Goals: warm preview <= 20 ms, warm count <= 5 ms, cold
 opening <= 1.2 x DeltaTable(), version 1 <= 1.2 x DeltaTable(version=1).
