@@ -142,6 +142,13 @@ def _act(request: HttpRequest, endpoint: Endpoint) -> HttpResponse:
     return go(request, page_url(request, "deployments:detail", endpoint_id=endpoint.pk), say=say)
 
 
+@page("deployments/overview.html")
+def by_name(request: HttpRequest, name: str) -> HttpResponse:
+    """An endpoint by its name."""
+    found = queries.get_endpoint(request.actor, name)  # type: ignore[attr-defined]
+    return go(request, page_url(request, "deployments:detail", endpoint_id=found.pk))
+
+
 @page("deployments/playground.html")
 def try_it(request: HttpRequest, endpoint_id: str) -> dict[str, Any]:
     """A form made of the signature, and the same request from code."""

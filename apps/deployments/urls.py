@@ -19,5 +19,6 @@ _pages = [
     path("/<uuid:endpoint_id>/configs", pages.configs, name="configs"),
     path("/<uuid:endpoint_id>/log", pages.log, name="log"),
     path("/<uuid:endpoint_id>/settings", pages.settings, name="settings"),
+    path("/<str:name>", pages.by_name, name="by-name"),
 ]
 page_urls = [path("endpoints", include((_pages, "deployments")))]

@@ -125,6 +125,13 @@ def detail(request: HttpRequest, experiment_id: str) -> dict[str, Any]:
     return _open(request, experiment, "runs") | shown
 
 
+@page("experiments/runs.html")
+def by_number(request: HttpRequest, number: int) -> HttpResponse:
+    """An experiment by the id that clients know it by."""
+    found = queries.get_experiment(request.actor, number)  # type: ignore[attr-defined]
+    return go(request, page_url(request, "experiments:detail", experiment_id=found.pk))
+
+
 @page("experiments/compare.html")
 def compare(request: HttpRequest, experiment_id: str) -> dict[str, Any]:
     """Chosen runs side by side: what differs, and their curves in one drawing each."""

@@ -14,6 +14,7 @@ api_urls = router.urls
 own_urls = [
     path("experiments", pages.list_experiments, name="list"),
     path("experiments/<uuid:experiment_id>", pages.detail, name="detail"),
+    path("experiments/<int:number>", pages.by_number, name="by-number"),
     path("experiments/<uuid:experiment_id>/compare", pages.compare, name="compare"),
     path("experiments/<uuid:experiment_id>/settings", pages.settings, name="settings"),
     path("runs/<slug:run_id>", pages.run, name="run"),

@@ -115,6 +115,13 @@ def files(request: HttpRequest, repo_id: str) -> dict[str, Any]:
 
 
 @page("repos/files.html")
+def by_path(request: HttpRequest, place: str) -> HttpResponse:
+    """A repository by its path: `/repos/flight-delays/code`."""
+    repo = fetch_path(Repo, "repo", f"/{place}", actor=request.actor)  # type: ignore[attr-defined]
+    return go(request, page_url(request, "repos:files", repo_id=repo.pk))
+
+
+@page("repos/files.html")
 def raw(request: HttpRequest, repo_id: str) -> HttpResponseBase:
     """A file's bytes, as a download."""
     repo = fetch(Repo, repo_id, actor=request.actor)  # type: ignore[attr-defined]

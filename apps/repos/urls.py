@@ -18,5 +18,6 @@ own_urls = [
     path("/<uuid:repo_id>/compare", pages.compare, name="compare"),
     path("/<uuid:repo_id>/branches", pages.branches, name="branches"),
     path("/<uuid:repo_id>/settings", pages.settings, name="settings"),
+    path("/<path:place>", pages.by_path, name="by-path"),
 ]
 page_urls = [path("repos", include((own_urls, "repos")))]

@@ -84,6 +84,12 @@ def test_runs_are_listed_filtered_and_ordered(made: dict[str, Any], ada: Client)
     assert ada.get(f"{here}?page_token=forged").status_code == 422
 
 
+def test_an_experiment_goes_by_its_number(made: dict[str, Any], ada: Client) -> None:
+    number = Experiment.objects.get(resource__name="arrival-delay").number
+    assert ada.get(f"/w/ours/experiments/{number}").headers["Location"] == made["here"]
+    assert ada.get("/w/ours/experiments/12345").status_code == 404
+
+
 def test_a_run_with_curves_and_its_comparison(made: dict[str, Any], ada: Client) -> None:
     first, second = made["runs"]
     shown = text_of(ada.get(f"/w/ours/runs/{first}"))

@@ -67,6 +67,12 @@ def test_what_was_pushed_stays_text(repo: Repo, ada: Client, place: str) -> None
     assert "<script>alert" not in page and 'href="javascript:' not in page
 
 
+def test_a_repo_goes_by_its_path(repo: Repo, ada: Client) -> None:
+    answer = ada.get("/w/ours/repos/flight-delays/flight-delays")
+    assert answer.headers["Location"] == f"/w/ours/repos/{repo.pk}"
+    assert ada.get("/w/ours/repos/flight-delays/nothing").status_code == 404
+
+
 def test_a_file_is_a_download_never_a_page(repo: Repo, ada: Client) -> None:
     answer = ada.get(f"/w/ours/repos/{repo.pk}/raw?path=README.md")
     assert (
