@@ -42,6 +42,7 @@ def tell(env: Env) -> int:
                 {"tokens": tokens, "folder": str(env.home / "demo"), "admin": ADMIN, "people": PEOPLE}
             ),
             "MLFLOW_DISABLE_TELEMETRY": "true",
+            "MLFLOW_LOGGING_LEVEL": "ERROR",
             "PYTHONPATH": str(HERE / "repository"),
             "PYTHONWARNINGS": "ignore",
         },

@@ -284,8 +284,11 @@ def follow_lineage(version: int) -> None:
     with teller.step("Where it came from, recorded by the act of reading and writing") as step:
         model = mlflow.MlflowClient().get_model_version(MODEL, str(version))
         graph = ada.get("/lineage-graph", kind="run", id=model.run_id, up=4, down=6)
+        things: dict[tuple[str, str], list[str]] = {}
         for node in graph["nodes"]:
-            step.say(f"{node['kind'].replace('_', ' '):<14} {node['name'] or node['key']} {node['version']}".rstrip())
+            things.setdefault((node["kind"].replace("_", " "), node["name"] or node["key"]), []).append(node["version"])
+        for (kind, name), versions in things.items():
+            step.say(f"{kind:<14} {name} {', '.join(versions)}".rstrip())
         kinds = {node["kind"] for node in graph["nodes"]}
         missing = {"commit", "job_run", "table_version", "run", "model_version", "endpoint"} - kinds
         if missing:
