@@ -7,6 +7,7 @@ The guest's id is the attempt's, and launching an id twice starts it once: a kil
 from __future__ import annotations
 
 import json
+import os
 import logging
 import shutil
 import time
@@ -234,10 +235,13 @@ def _spec(lease: Lease, run: JobRun, actor: Actor, environment: environments.Env
             "BOATHOUSE_COMMIT": run.commit,
             "BOATHOUSE_PARAMETERS": json.dumps(run.parameters),
             "PYTHONUNBUFFERED": "1",
+            # What clients take for the person's name, and the processors that joblib cannot count in here.
+            "LOGNAME": actor.label,
+            "LOKY_MAX_CPU_COUNT": str(os.cpu_count() or 1),
         },
         environment=environment.folder,
         binds=(Bind(str(tar), SOURCE_PLACE),),
-        limits=Limits(memory_bytes=run.memory_mb << 20, wall_seconds=run.timeout_seconds),
+        limits=Limits(memory_bytes=run.memory_mb << 20, wall_seconds=run.timeout_seconds, nice=5),
         api_socket=str(settings.BOATHOUSE_GUEST_SOCKET),
         label=str(run)[:200],
     )
