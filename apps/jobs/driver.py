@@ -7,8 +7,8 @@ The guest's id is the attempt's, and launching an id twice starts it once: a kil
 from __future__ import annotations
 
 import json
-import os
 import logging
+import os
 import shutil
 import time
 import uuid
