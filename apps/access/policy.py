@@ -10,11 +10,12 @@ from typing import Any, TypeVar, cast
 
 from django.core.exceptions import FieldDoesNotExist
 from django.db import connection, models
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import F, Q
 
 from apps.access.actor import Actor
 from apps.access.levels import Level
-from apps.access.models import GroupGrant, GroupMember, Resource, ResourceAncestor, User, UserGrant
+from apps.access.models import GroupGrant, GroupMember, Resource, User, UserGrant
+from apps.access.reach import Reaches, reach_of
 from apps.access.scope import current_workspace
 from apps.foundation.clock import now
 from apps.foundation.errors import Forbidden, NotFound
@@ -105,14 +106,10 @@ def visible(
     queryset = queryset.filter(**{f"{prefix}deleted_at__isnull": not trashed})
     if not actor.is_system and not actor.allows(queryset.model._meta.app_label, writing=False):
         return queryset.none()
-    if actor.is_system or _holds_everything(actor, at_least):
+    if actor.is_system:
         return queryset
-    own = ResourceAncestor.objects.filter(resource_id=OuterRef(f"{prefix}pk")).filter(
-        Q(ancestor__owner=actor.user)
-        | Q(ancestor__in=_live(UserGrant.objects.filter(user=actor.user, level__gte=at_least)))
-        | Q(ancestor__in=_live(GroupGrant.objects.filter(group__in=_groups(actor.user), level__gte=at_least)))
-    )
-    return queryset.filter(Exists(own))
+    reach = reach_of(actor, at_least)
+    return queryset if reach.is_everything else queryset.filter(Reaches(F(f"{prefix}pk"), reach))
 
 
 def fetch(
@@ -178,22 +175,9 @@ def explain(actor: Actor, resource: Resource) -> list[Reason]:
     return sorted(reasons, key=lambda reason: -reason.level)
 
 
-def _holds_everything(actor: Actor, at_least: Level) -> bool:
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "select access_level(%s, (select id from access_resource where workspace_id = %s and kind = 'workspace'))",
-            [actor.user_id, actor.workspace.pk],
-        )
-        return cursor.fetchone()[0] >= at_least
-
-
 def _groups(user: User | None) -> models.QuerySet[Any, Any]:
     return GroupMember.objects.filter(user=user).values("group_id")
 
 
 def _current(grants: models.QuerySet[Any]) -> models.QuerySet[Any]:
     return grants.filter(Q(expires_at__isnull=True) | Q(expires_at__gt=now()))
-
-
-def _live(grants: models.QuerySet[Any]) -> models.QuerySet[Any]:
-    return _current(grants).values("content_object_id")
