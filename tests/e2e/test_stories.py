@@ -52,6 +52,7 @@ def test_sharing_opens_a_folder_to_somebody(page: Page, site: Site, browser: Bro
     theirs.goto(site.url(f"repos/{filled['repo']}"))
     expect(theirs.get_by_role("heading", name="Nothing at this address")).to_be_visible()
     page.goto(site.url(f"folders/{filled['folder']}"))
+    page.locator("[data-key-action=share][data-htmx-powered]").wait_for()
     page.keyboard.press("p")
     dialog = page.get_by_role("dialog", name=re.compile("Share"))
     dialog.get_by_label("Add people").fill("mia@example.com")
