@@ -147,7 +147,8 @@ class Filter:
         return not self.tokens and not self.words
 
 
-_PART = re.compile(r'(-?)([A-Za-z_][\w.]*)(:>=|:<=|:>|:<|:|<=|>=|!=|=|<|>|~)("[^"]*"|\S+)')
+# No step back, and no start inside a word: the time stays in proportion to the text.
+_PART = re.compile(r'(-?)(?<![\w.])([A-Za-z_][\w.]*+)(:>=|:<=|:>|:<|:|<=|>=|!=|=|<|>|~)("[^"]*"|\S+)')
 
 
 def parse_filter(request: HttpRequest, fields: Sequence[str]) -> Filter:

@@ -17,7 +17,7 @@ from apps.experiments.model_search import (
 )
 from apps.experiments.models import Experiment
 from apps.foundation.errors import Invalid, NotFound
-from apps.mlflow_api.filters import LOGGED_MODELS, parse_filter, parse_order
+from apps.mlflow_api.filters import LOGGED_MODELS, ORDERS_MAX, parse_filter, parse_order
 from apps.mlflow_api.messages import logged_models as asked
 from apps.mlflow_api.routes.artifacts import entries
 from apps.mlflow_api.routing import Route
@@ -26,6 +26,7 @@ from apps.mlflow_api.translate.registry import present
 from apps.registry.sources import get_run
 
 Answer = dict[str, Any]
+DATASETS_MAX = 100
 
 
 def create(actor: Actor, message: asked.CreateLoggedModel) -> Answer:
@@ -82,6 +83,8 @@ def list_files(actor: Actor, message: asked.ListModelFiles) -> Answer:
 def search(actor: Actor, message: asked.SearchLoggedModels) -> Answer:
     if not 0 < message.max_results <= SIZE_MAX:
         raise Invalid(f"Invalid value {message.max_results} for parameter 'max_results': between 1 and {SIZE_MAX}.")
+    if len(message.order_by) > ORDERS_MAX or len(message.datasets) > DATASETS_MAX:
+        raise Invalid(f"A search takes at most {ORDERS_MAX} order_by fields and {DATASETS_MAX} datasets.")
     found, token = find_logged_models(
         actor,
         LoggedModelSearch(
