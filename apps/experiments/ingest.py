@@ -206,7 +206,7 @@ class Pool:
                 told,
                 min_size=1,
                 max_size=8,
-                timeout=15,
+                timeout=5,
                 open=False,
                 kwargs={"autocommit": True, "prepare_threshold": 2},
             )

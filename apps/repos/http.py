@@ -16,7 +16,7 @@ from typing import Any
 from urllib.parse import parse_qs
 
 from asgiref.sync import sync_to_async
-from django.db import connections
+from django.db import InterfaceError, OperationalError, connections
 
 from apps.access import audit
 from apps.access.actor import Actor
@@ -35,6 +35,7 @@ from apps.foundation.errors import (
     Unauthenticated,
     Unavailable,
 )
+from apps.foundation.http import to_meaning
 from apps.repos import git, operations, pushes, refnames
 from apps.repos.models import Repo
 
@@ -271,6 +272,8 @@ async def _in_thread(function: Callable[..., Any], *arguments: Any) -> Any:
     def run() -> Any:
         try:
             return function(*arguments)
+        except (OperationalError, InterfaceError) as error:
+            raise to_meaning(error) from error
         finally:
             connections.close_all()
 

@@ -13,13 +13,13 @@ from typing import Any, BinaryIO, TypeVar
 
 import orjson
 from asgiref.sync import sync_to_async
-from django.db import connection
+from django.db import InterfaceError, OperationalError, connection
 
 from apps.access.middleware import token_of
 from apps.access.scope import workspace_scope
 from apps.access.tokens import resolve
 from apps.foundation.errors import BoathouseError, Invalid, NotFound, TooLarge, Unauthenticated
-from apps.foundation.http import headers_of, problem
+from apps.foundation.http import headers_of, problem, to_meaning
 from apps.tables import queries, staging, tickets
 
 T = TypeVar("T")
@@ -196,6 +196,8 @@ async def _in_thread(call: Callable[[], T]) -> T:
     def run() -> T:
         try:
             return call()
+        except (OperationalError, InterfaceError) as error:
+            raise to_meaning(error) from error
         finally:
             connection.close()
 
