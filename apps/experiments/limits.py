@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import posixpath
 import re
+from functools import lru_cache
 
 from apps.foundation.errors import Invalid
 
@@ -27,6 +28,8 @@ _LOCATION = re.compile(r"(?:s3|gs|r2|abfss?|wasbs?|hdfs|viewfs|oci|dbfs|b2)://?[
 
 def check_key(key: str, where: str = "name", most: int = KEY_MAX) -> None:
     """Raises Invalid unless `key` can name a metric, a param or a tag."""
+    if most == KEY_MAX and _is_plain(key):
+        return
     if not key:
         raise Invalid(f"Missing value for required parameter '{where}'. A key name must be provided.")
     if len(key) > most:
@@ -42,6 +45,16 @@ def check_key(key: str, where: str = "name", most: int = KEY_MAX) -> None:
             f"Invalid value \"{key}\" for parameter '{where}' supplied: Names may be treated as files in certain cases, and must not "
             f"resolve to other names when treated as such. This name would resolve to '{plain}'."
         )
+
+
+@lru_cache(maxsize=20_000)
+def _is_plain(key: str) -> bool:
+    return (
+        0 < len(key) <= KEY_MAX
+        and _KEY.fullmatch(key) is not None
+        and posixpath.normpath(key) == key
+        and key[0] not in "./"
+    )
 
 
 def check_experiment_tag(key: str, value: str) -> None:

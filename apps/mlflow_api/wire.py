@@ -20,11 +20,10 @@ Text = str
 Int = Annotated[int, "int64"]
 Double = Annotated[float, "double"]
 Flag = bool
-DEPTH_MAX = 16
 BODY_MAX = 32 * 1024 * 1024
 _WORDS = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
 M = TypeVar("M", bound="Message")
-Convert = Callable[[Any, str], Any]
+Convert = Callable[[Any], Any]
 
 
 class Message(msgspec.Struct, frozen=True, kw_only=True):
@@ -44,31 +43,54 @@ def parse_json(raw: bytes) -> dict[str, Any]:
     return found
 
 
+class _Refused(Exception):
+    """A value that cannot be taken; its path grows on the way out. `reason` completes MLflow's sentence."""
+
+    def __init__(self, value: Any, reason: str = "") -> None:
+        self.value, self.reason, self.path, self.is_missing = value, reason, "", False
+
+    def within(self, step: str) -> _Refused:
+        self.path = f"{step}{'.' if self.path and not self.path.startswith('[') else ''}{self.path}"
+        return self
+
+    def as_invalid(self) -> Invalid:
+        if self.is_missing:
+            return Invalid(f"Missing value for required parameter '{self.path}'.")
+        shown = "" if self.reason else f" {str(self.value)[:100]}"
+        return Invalid(
+            f"Invalid value{shown} for parameter '{self.path}' supplied{self.reason and ': ' + self.reason}."
+        )
+
+
 def decode(shape: type[M], fields: Mapping[str, Any]) -> M:
     """The message in a JSON object. Raises Invalid that names the field."""
-    return _read(shape, fields, "")
+    try:
+        return _read(shape, fields)
+    except _Refused as refused:
+        raise refused.as_invalid() from None
 
 
 def decode_query(shape: type[M], query: Mapping[str, list[str]]) -> M:
     """The message in a query string, whose repeated keys are lists."""
     lists = {name for name, _, many, _ in _plan(shape) if many}
-    return _read(shape, {name: values if name in lists else values[-1] for name, values in query.items() if values}, "")
+    return decode(shape, {name: values if name in lists else values[-1] for name, values in query.items() if values})
 
 
-def _read(shape: type[M], fields: Mapping[str, Any], path: str) -> M:
+def _read(shape: type[M], fields: Mapping[str, Any]) -> M:
     found = {}
     for name, convert, _, required in _plan(shape):
         value = fields.get(name)
-        if value is None:
-            if required:
-                raise Invalid(f"Missing value for required parameter '{path}{name}'.")
-            continue
-        value = convert(value, f"{path}{name}" if path else name)
-        if value is None:
-            continue
-        if required and value in ("", []):
-            raise Invalid(f"Missing value for required parameter '{path}{name}'.")
-        found[name] = value
+        if value is not None:
+            try:
+                value = convert(value)
+            except _Refused as refused:
+                raise refused.within(name) from None
+        if required and value in (None, "", []):
+            missing = _Refused(value)
+            missing.is_missing = True
+            raise missing.within(name)
+        if value is not None:
+            found[name] = value
     return shape(**found)
 
 
@@ -83,21 +105,14 @@ def _plan(shape: type[Message]) -> tuple[tuple[str, Convert, bool, bool], ...]:
 
 def _converter(hint: Any) -> Convert:
     if get_origin(hint) is list:
-        item = _converter(get_args(hint)[0])
-
-        def many(value: Any, path: str) -> Any:
-            if not isinstance(value, list):
-                raise refuse(value, path)
-            return [item(each, f"{path}[{index}]") for index, each in enumerate(value)]
-
-        return many
+        return _many(_converter(get_args(hint)[0]))
     if get_origin(hint) is dict:
         return _labels
     if get_origin(hint) is Annotated:
         kind = get_args(hint)[1]
         return _enum(kind) if isinstance(kind, tuple) else {"int64": _int, "double": _double}[kind]
     if isinstance(hint, type) and issubclass(hint, Message):
-        return lambda value, path: _message(hint, value, path)
+        return _one(hint)
     if hint in (str, bool):
         return _text if hint is str else _flag
     inner = [each for each in get_args(hint) if each is not type(None)]
@@ -106,40 +121,54 @@ def _converter(hint: Any) -> Convert:
     raise TypeError(f"{hint} is no type of the wire")
 
 
-def refuse(value: Any, path: str) -> Invalid:
-    """The error for a value of the wrong type, in MLflow's words."""
-    shown = str(value)
-    return Invalid(f"Invalid value {shown[:100]} for parameter '{path}' supplied.")
+def _many(item: Convert) -> Convert:
+    def read(value: Any) -> list[Any]:
+        if not isinstance(value, list):
+            raise _Refused(value)
+        found: list[Any] = []
+        try:
+            for each in value:
+                found.append(item(each))
+        except _Refused as refused:
+            raise refused.within(f"[{len(found)}]") from None
+        return found
+
+    return read
 
 
-def _message(shape: type[Message], value: Any, path: str) -> Any:
-    if not isinstance(value, dict) or path.count(".") > DEPTH_MAX:
-        raise refuse(value, path)
-    return _read(shape, value, f"{path}.")
+def _one(shape: type[Message]) -> Convert:
+    def read(value: Any) -> Message:
+        if not isinstance(value, dict):
+            raise _Refused(value)
+        return _read(shape, value)
+
+    return read
 
 
-def _text(value: Any, path: str) -> str:
-    if not isinstance(value, str):
-        raise refuse(value, path)
+def _text(value: Any) -> str:
+    if type(value) is not str:
+        raise _Refused(value)
     if "\0" in value:
-        raise Invalid(f"Invalid value for parameter '{path}' supplied: a NUL character cannot be stored.")
+        raise _Refused(value, "a NUL character cannot be stored")
     if not value.isascii():
         try:
             value.encode()
         except UnicodeEncodeError:
-            raise Invalid(f"Invalid value for parameter '{path}' supplied: it is not Unicode text.") from None
+            raise _Refused(value, "it is not Unicode text") from None
     return value
 
 
-def _int(value: Any, path: str) -> int:
+def _int(value: Any) -> int:
+    if type(value) is int and -(2**63) <= value < 2**63:
+        return value
     if isinstance(value, bool) or not isinstance(value, int | float | str):
-        raise refuse(value, path)
+        raise _Refused(value)
     try:
         number = value if isinstance(value, int) else int(float(value)) if isinstance(value, float) else _int_of(value)
     except (ValueError, OverflowError):
-        raise refuse(value, path) from None
+        raise _Refused(value) from None
     if not -(2**63) <= number < 2**63:
-        raise Invalid(f"Invalid value {value} for parameter '{path}' supplied: it does not fit in 64 bits.")
+        raise _Refused(value, "it does not fit in 64 bits")
     return number
 
 
@@ -149,13 +178,13 @@ def _int_of(text: str) -> int:
     return int(text) if text.lstrip("-").isdigit() else int(float(text))
 
 
-def _double(value: Any, path: str) -> float:
-    if isinstance(value, float):
+def _double(value: Any) -> float:
+    if type(value) is float:
         if math.isinf(value):
-            raise Invalid(f"Invalid value for parameter '{path}' supplied: it does not fit in a double.")
+            raise _Refused(value, "it does not fit in a double")
         return value
     if isinstance(value, bool) or not isinstance(value, int | str):
-        raise refuse(value, path)
+        raise _Refused(value)
     if isinstance(value, str):
         if value in _WORDS:
             return _WORDS[value]
@@ -165,34 +194,34 @@ def _double(value: Any, path: str) -> float:
             or not value.isascii()
             or value.strip().lstrip("+-").lower().startswith(("i", "n"))
         ):
-            raise refuse(value, path)
+            raise _Refused(value)
     try:
         number = float(value)
     except (ValueError, OverflowError):
-        raise refuse(value, path) from None
+        raise _Refused(value) from None
     if math.isinf(number):
-        raise Invalid(f"Invalid value for parameter '{path}' supplied: it does not fit in a double.")
+        raise _Refused(value, "it does not fit in a double")
     return number
 
 
-def _flag(value: Any, path: str) -> bool:
+def _flag(value: Any) -> bool:
     if isinstance(value, str) and value.lower() in ("true", "false"):
         return value.lower() == "true"
     if not isinstance(value, bool):
-        raise refuse(value, path)
+        raise _Refused(value)
     return value
 
 
-def _labels(value: Any, path: str) -> dict[str, str]:
+def _labels(value: Any) -> dict[str, str]:
     if not isinstance(value, dict):
-        raise refuse(value, path)
-    return {_text(key, path): _text(item, f"{path}.{key}") for key, item in value.items()}
+        raise _Refused(value)
+    return {_text(key): _text(item) for key, item in value.items()}
 
 
 def _enum(words: tuple[str, ...]) -> Convert:
-    def one(value: Any, path: str) -> str | None:
+    def one(value: Any) -> str | None:
         if isinstance(value, bool) or not isinstance(value, int | str):
-            raise refuse(value, path)
+            raise _Refused(value)
         if isinstance(value, str):
             if not value.isdigit():
                 return value if value and value in words else None

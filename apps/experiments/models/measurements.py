@@ -23,7 +23,23 @@ def run_key(**options: Any) -> Any:
     )
 
 
-class RunMetric(WorkspaceModel):
+class Measurement(WorkspaceModel):
+    """A row that pours in: its workspace is stamped by the SQL functions and held by the wall, so no foreign key checks it again."""
+
+    workspace = models.ForeignKey(
+        "access.Workspace",
+        on_delete=models.CASCADE,
+        related_name="+",
+        editable=False,
+        db_index=False,
+        db_constraint=False,
+    )
+
+    class Meta:
+        abstract = True
+
+
+class RunMetric(Measurement):
     """The latest value of one metric: the greatest (step, timestamp, value). NaN is kept as it is."""
 
     pk = models.CompositePrimaryKey("run_id", "key")
@@ -42,7 +58,7 @@ class RunMetric(WorkspaceModel):
         ]
 
 
-class KeyedText(WorkspaceModel):
+class KeyedText(Measurement):
     """A text under a key. `head` is what is indexed of it: a whole value may be longer than an index entry can be."""
 
     pk = models.CompositePrimaryKey("run_id", "key")
@@ -82,7 +98,7 @@ class RunTag(KeyedText):
         ]
 
 
-class MetricPoint(WorkspaceModel):
+class MetricPoint(Measurement):
     """One value of a metric. The same (key, timestamp, step, value) is one point, so a repeated request changes nothing."""
 
     pk = models.CompositePrimaryKey("run_id", "key", "timestamp", "step", "value")
@@ -125,7 +141,7 @@ class ModelMetric(WorkspaceModel):
         ]
 
 
-class RunSummary(WorkspaceModel):
+class RunSummary(Measurement):
     """A run as it goes over the wire: JSON list items of metrics, params and tags, ready to be joined into an answer.
 
     `metrics` is null while many keys are being written one by one; readers then put it together from the rows.
