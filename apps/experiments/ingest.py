@@ -61,6 +61,19 @@ class Points:
     dataset_names: list[str] | None = None
     dataset_digests: list[str] | None = None
 
+    def once(self) -> Points:
+        """These without repetitions: a point is its key, timestamp, step and value."""
+        points = list(zip(self.keys, self.times, self.steps, map(_comparable, self.values), strict=True))
+        if len(set(points)) == len(points):
+            return self
+        kept = dict(zip(reversed(points), reversed(range(len(points))), strict=True)).values()
+        columns = (self.keys, self.values, self.times, self.steps)
+        return Points(*([column[index] for index in sorted(kept)] for column in columns))
+
+
+def _comparable(value: float) -> float | None:
+    return value if value == value else None
+
 
 NO_POINTS = Points([], [], [], [])
 
@@ -70,6 +83,7 @@ def log(
 ) -> Statement:
     """Metrics, params and tags of one run, all or nothing."""
     params, tags = params or {}, tags or {}
+    points = points if points.models else points.once()  # several models may be measured alike
     return Statement(
         "experiments_log",
         (

@@ -181,6 +181,22 @@ def test_long_values_are_cut_and_equal_params_are_no_news(client):
     assert len(items(data, "params")["p"]) == 6000 and len(items(data, "tags")["t"]) == 8000
 
 
+def test_a_point_comes_once_whatever_the_order(client):
+    run_id = client.run()
+    point = {"key": "k", "value": "NaN", "timestamp": 1, "step": 5}
+    early, zero = {**point, "step": 1, "value": 2}, {**point, "step": 3, "value": 0.0}
+    assert (
+        client.post(
+            "runs/log-batch", run_id=run_id, metrics=[point, point, early, zero, {**zero, "value": "-0.0"}, early]
+        )
+        == {}
+    )
+    assert client.post("runs/log-batch", run_id=run_id, metrics=[early, point, zero]) == {}
+    assert client.post("runs/log-metric", run_id=run_id, **early) == {}
+    history = client.get("metrics/get-history", run_id=run_id, metric_key="k")["metrics"]
+    assert [(found["step"], found["value"]) for found in history] == [(1, 2), (3, 0), (5, "NaN")]
+
+
 def test_many_keys_one_by_one_stay_whole(client):
     run_id = client.run()
     for start in range(0, 300, 100):

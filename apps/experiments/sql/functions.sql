@@ -62,7 +62,7 @@ begin
   update experiments_runsummary set tags = experiments_tags_text(p_run) where run_id = p_run;
 end $$;
 
--- Log metrics, params and tags to one run: all or nothing. Repeated points, params and tags change nothing.
+-- Log metrics, params and tags to one run: all or nothing. What was logged before changes nothing; each point comes once in a call.
 create or replace function experiments_log(
   p_workspace uuid, p_user uuid, p_scopes jsonb, p_run uuid,
   p_keys text[], p_values float8[], p_times bigint[], p_steps bigint[],
@@ -111,9 +111,19 @@ begin
     perform experiments_put_tags(p_workspace, o.run, o.number, p_tag_keys, p_tag_values);
   end if;
   if cardinality(p_keys) > 0 then
-    insert into experiments_metricpoint (workspace_id, run_id, key, timestamp, step, value)
-      select p_workspace, o.run, n.key, n.ts, n.step, n.value from unnest(p_keys, p_times, p_steps, p_values) n(key, ts, step, value)
-      on conflict do nothing;
+    if p_models is null then
+      -- Nobody else writes this run now, so what is newer than the latest point is new; only the rest is looked up.
+      insert into experiments_metricpoint (workspace_id, run_id, key, timestamp, step, value)
+        select p_workspace, o.run, n.key, n.ts, n.step, n.value from unnest(p_keys, p_times, p_steps, p_values) n(key, ts, step, value)
+        left join experiments_runmetric l on l.run_id = o.run and l.key = n.key
+        where l.key is null or (n.step, n.ts, n.value) > (l.step, l.timestamp, l.value)
+           or not exists (select 1 from experiments_metricpoint p where p.run_id = o.run and p.key = n.key and p.timestamp = n.ts
+                          and p.step = n.step and p.value = n.value);
+    else
+      insert into experiments_metricpoint (workspace_id, run_id, key, timestamp, step, value)
+        select p_workspace, o.run, n.key, n.ts, n.step, n.value from unnest(p_keys, p_times, p_steps, p_values) n(key, ts, step, value)
+        on conflict do nothing;
+    end if;
     insert into experiments_runmetric as l (workspace_id, experiment_number, run_id, key, value, step, timestamp)
       select distinct on (n.key) p_workspace, o.number, o.run, n.key, n.value, n.step, n.ts
       from unnest(p_keys, p_times, p_steps, p_values) n(key, ts, step, value)
