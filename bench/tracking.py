@@ -218,7 +218,7 @@ def _stop(process: subprocess.Popen[bytes]) -> None:
 
 
 def _await(server: Server, path: str) -> None:
-    for _ in range(240):
+    for _ in range(900):
         try:
             connection = HTTPConnection("127.0.0.1", server.port, timeout=5)
             connection.request("GET", path, headers={"Authorization": server.authorization})
