@@ -14,11 +14,10 @@ from apps.access import shapes as shape
 from apps.access.actor import Actor
 from apps.access.levels import Level
 from apps.access.models import Resource
-from apps.access.policy import explain, fetch, fetch_path, level_of
+from apps.access.policy import explain, fetch, level_of
 from apps.access.resources import root_resource
 from apps.access.workspaces import memberships_of
 from apps.foundation.api import RoomViewSet, empty
-from apps.foundation.errors import Invalid
 from apps.foundation.paging import page
 
 
@@ -294,15 +293,7 @@ class FolderViewSet(RoomViewSet):
     def create(self, request: Request) -> Response:
         """Make a folder in another one (`parent_id` or `parent_path`), or at the top."""
         wish = shape.FolderIn.parse(request)
-        parent_id, parent_path = wish.pop("parent_id", None), wish.pop("parent_path", "/")
-        if parent_id and parent_path != "/":
-            raise Invalid(fields={"parent_id": "Give the parent's id or its path, not both."})
-        if parent_id:
-            parent = fetch(Resource, parent_id, actor=request.actor)
-        elif parent_path == "/":
-            parent = root_resource()
-        else:
-            parent = fetch_path(Resource, "folder", parent_path, actor=request.actor)
+        parent = queries.find_parent(request.actor, wish.pop("parent_id", None), wish.pop("parent_path", None))
         return shape.ResourceOut.response(operations.create_folder(actor=request.actor, parent=parent, **wish), 201)
 
 

@@ -11,10 +11,10 @@ from django.db.models import Count, F, Q, QuerySet
 from apps.access.actor import Actor
 from apps.access.levels import Level
 from apps.access.models import AuditEntry, Group, GroupGrant, GroupMember, Membership, Resource, Token, User
-from apps.access.policy import Reason, authorise, explain, visible
+from apps.access.policy import Reason, authorise, explain, fetch, fetch_path, visible
 from apps.access.resources import root_resource
 from apps.foundation.clock import now
-from apps.foundation.errors import NotFound
+from apps.foundation.errors import Invalid, NotFound
 from apps.foundation.ids import parse_id
 
 
@@ -114,6 +114,17 @@ def list_all_tokens(actor: Actor) -> QuerySet[Token]:
     """Everybody's personal tokens, for whoever manages the workspace."""
     authorise(actor, Level.MANAGE, root_resource())
     return Token.objects.filter(kind=Token.Kind.PERSONAL).select_related("user")
+
+
+def find_parent(actor: Actor, parent_id: Any, parent_path: str | None) -> Resource:
+    """The folder to make something in: by id, by path, or the top without either. The operation checks the level."""
+    if parent_id and parent_path not in (None, "", "/"):
+        raise Invalid(fields={"parent_id": "Give the parent's id or its path, not both."})
+    if parent_id:
+        return fetch(Resource, parent_id, actor=actor, needs=Level.DISCOVER)
+    if parent_path and parent_path != "/":
+        return fetch_path(Resource, "folder", parent_path, actor=actor, needs=Level.DISCOVER)
+    return root_resource()
 
 
 def list_groups() -> QuerySet[Group]:

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from drf_spectacular.utils import extend_schema
 from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from apps.access import queries as access
 from apps.access.levels import Level
-from apps.access.models import Resource
-from apps.access.policy import fetch, fetch_path
-from apps.access.resources import root_resource
 from apps.deployments import logs, operations, queries
 from apps.deployments import shapes as shape
 from apps.deployments.models import Endpoint
@@ -35,7 +31,7 @@ class EndpointViewSet(RoomViewSet):
     def create(self, request: Request) -> Response:
         """Make an endpoint; it starts at once. In a folder (`parent_id` or `parent_path`; without both, at the top)."""
         wish = shape.EndpointIn.parse(request)
-        parent = find_parent(request.actor, wish.pop("parent_id", None), wish.pop("parent_path", None))
+        parent = access.find_parent(request.actor, wish.pop("parent_id", None), wish.pop("parent_path", None))
         wish["model"] = operations.get_model(wish["model"])
         return self._shown(operations.create_endpoint(actor=request.actor, parent=parent, **wish), 201)
 
@@ -113,12 +109,3 @@ class EndpointViewSet(RoomViewSet):
 
     def _shown(self, endpoint: Endpoint, status: int = 200) -> Response:
         return shape.EndpointDetailOut.response(queries.describe(endpoint), status)
-
-
-def find_parent(actor: Any, parent_id: Any, parent_path: str | None) -> Resource:
-    """The folder to make something in: by id, by path, or the top. The operation checks the level."""
-    if parent_id:
-        return fetch(Resource, parent_id, actor=actor, needs=Level.DISCOVER)
-    if parent_path and parent_path != "/":
-        return fetch_path(Resource, "folder", parent_path, actor=actor, needs=Level.DISCOVER)
-    return root_resource()

@@ -10,8 +10,8 @@ from django.http import HttpRequest, HttpResponse
 from apps.access.levels import Level
 from apps.access.pages import resource_url, share_url
 from apps.access.policy import level_of
-from apps.access.queries import list_ancestors
-from apps.deployments import api, logs, operations, playground, queries
+from apps.access.queries import find_parent, list_ancestors
+from apps.deployments import logs, operations, playground, queries
 from apps.deployments.models import Endpoint, Follows
 from apps.foundation.errors import Forbidden, Invalid, NotFound
 from apps.foundation.pages import Frame, Tab, go, page, page_url, parse_filter
@@ -28,7 +28,7 @@ def list_endpoints(request: HttpRequest) -> dict[str, Any] | HttpResponse:
     actor = request.actor  # type: ignore[attr-defined]
     if request.method == "POST":
         wish = {name: request.POST.get(name, "").strip() for name in ("name", "description", "inference_table")}
-        parent = api.find_parent(actor, None, request.POST.get("folder", "/").strip())
+        parent = find_parent(actor, None, request.POST.get("folder", "/").strip())
         endpoint = operations.create_endpoint(actor=actor, parent=parent, **wish, **_target(request))
         return go(request, page_url(request, "deployments:detail", endpoint_id=endpoint.pk))
     wanted = parse_filter(request, FIELDS)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
-from typing import Any
 from urllib.parse import quote
 
 from asgiref.sync import sync_to_async
@@ -14,10 +13,8 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from apps.access.levels import Level
-from apps.access.models import Resource
-from apps.access.policy import fetch, fetch_path
-from apps.access.resources import root_resource
+from apps.access import queries as access
+from apps.access.policy import fetch
 from apps.foundation.api import RoomViewSet, empty
 from apps.foundation.paging import Page, page
 from apps.repos import operations, queries
@@ -40,7 +37,7 @@ class RepoViewSet(RoomViewSet):
     def create(self, request: Request) -> Response:
         """Make an empty repository in a folder (`parent_id` or `parent_path`; without both, at the top)."""
         wish = shape.RepoIn.parse(request)
-        parent = find_parent(request.actor, wish.pop("parent_id", None), wish.pop("parent_path", None))
+        parent = access.find_parent(request.actor, wish.pop("parent_id", None), wish.pop("parent_path", None))
         return shape.RepoOut.response(operations.create_repo(actor=request.actor, parent=parent, **wish), 201)
 
     def retrieve(self, request: Request, pk: str) -> Response:
@@ -135,15 +132,6 @@ class RepoViewSet(RoomViewSet):
 
     def _repo(self, request: Request, pk: str) -> Repo:
         return fetch(Repo, pk, actor=request.actor)
-
-
-def find_parent(actor: Any, parent_id: Any, parent_path: str | None) -> Resource:
-    """The folder that somebody named by id or path; the root of the workspace without either."""
-    if parent_id:
-        return fetch(Resource, parent_id, actor=actor, needs=Level.DISCOVER)
-    if parent_path and parent_path != "/":
-        return fetch_path(Resource, "folder", parent_path, actor=actor, needs=Level.DISCOVER)
-    return root_resource()
 
 
 def download(repo: Repo, *, ref: str, path: str) -> StreamingHttpResponse:
