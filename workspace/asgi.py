@@ -38,6 +38,8 @@ def _load(place: str) -> Any:
     return getattr(import_module(module), name)
 
 
+# After Django is set up: it stands on our models.
+with_end = _load("workspace.bodies:with_end")
 _front = [(prefix, _load(place)) for prefix, place in FRONT]
 
 
@@ -49,7 +51,8 @@ async def application(scope: dict[str, Any], receive: Any, send: Any) -> None:
     for prefix, app in _front:
         if scope["path"].startswith(prefix) and await app(scope, receive, send) is not False:
             return
-    await django_application(scope, receive, send)
+    if scope["type"] == "http":
+        await with_end(django_application, scope, receive, send)
 
 
 async def _lifespan(receive: Any, send: Any) -> None:

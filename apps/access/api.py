@@ -170,7 +170,9 @@ class TokenViewSet(RoomViewSet):
         membership = queries.get_membership(wish.pop("user_id", request.actor.user_id))
         token, raw = operations.create_token(actor=request.actor, membership=membership, **wish)
         token.token = raw
-        return shape.NewTokenOut.response(token, 201)
+        answer = shape.NewTokenOut.response(token, 201)
+        answer.shows_secret = True
+        return answer
 
     def destroy(self, request: Request, pk: str) -> Response:
         """Revoke a token, at once."""

@@ -5,12 +5,14 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 
+import orjson
 from django.db import connection
 from django.http import HttpRequest, HttpResponse
 
 from apps.access.actor import Actor
 from apps.access.models import IdempotentAnswer
 from apps.foundation.errors import Conflict, Invalid
+from apps.foundation.http import problem
 
 BODY_MAX = 1_000_000
 
@@ -23,7 +25,9 @@ def answered_once(request: HttpRequest, actor: Actor, answer: Callable[[HttpRequ
     if len(key) > 200:
         raise Invalid("An Idempotency-Key has at most 200 characters.")
     content = request.body if int(request.headers.get("Content-Length") or 0) <= BODY_MAX else b""
-    digest = hashlib.sha256(f"{request.method} {request.get_full_path()}\n".encode() + content).digest()
+    # Who holds less, by another token of the same account, does not get the answer either.
+    asked = f"{request.method} {request.get_full_path()}\n{actor.activity} {sorted(actor.scopes)}\n"
+    digest = hashlib.sha256(asked.encode() + content).digest()
     # A second request with the key waits here until the first one's transaction has ended.
     with connection.cursor() as cursor:
         cursor.execute(
@@ -35,7 +39,11 @@ def answered_once(request: HttpRequest, actor: Actor, answer: Callable[[HttpRequ
     kept = IdempotentAnswer.objects.get(user=actor.user, key=key)
     if first:
         response = answer(request)
-        if not response.streaming and len(response.content) <= BODY_MAX:
+        if getattr(response, "shows_secret", False):
+            once = problem(Conflict("This was done; its answer held a secret, which is shown once.", code="shown_once"))
+            kept.status, kept.body, kept.content_type = 409, orjson.dumps(once), "application/problem+json"
+            kept.save()
+        elif not response.streaming and len(response.content) <= BODY_MAX:
             kept.status, kept.body, kept.content_type = response.status_code, response.content, response["Content-Type"]
             kept.save()
         return response

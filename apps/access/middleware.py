@@ -93,6 +93,8 @@ def identify(request: HttpRequest) -> Actor | None:
         actor = resolve(raw)
         if actor is None:
             raise Unauthenticated("This token is unknown, expired or revoked.")
+        if _workspace_name(request) not in ("", actor.workspace.name):
+            raise NotFound  # a token opens its own workspace, whichever the address or header names
         return actor
     name = _workspace_name(request)
     user = get_user(request) if name else None

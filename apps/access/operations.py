@@ -14,7 +14,7 @@ from apps.access.levels import Level
 from apps.access.models import Group, GroupMember, Membership, Resource, Token, User
 from apps.access.operation import operation, operations
 from apps.foundation.clock import now
-from apps.foundation.errors import AlreadyExists, Conflict, Invalid
+from apps.foundation.errors import AlreadyExists, Conflict, Forbidden, Invalid
 
 # Members and service principals
 
@@ -78,6 +78,7 @@ def remove_member(*, actor: Actor, root: Resource, membership: Membership) -> No
 @operation(needs=Level.MANAGE, on="root")
 def make_invitation_link(*, actor: Actor, root: Resource, membership: Membership) -> str:
     """The path of a one-time sign-in link for a member who never signed in; others would be acted for."""
+    _refuse_run_keys(actor)
     person = membership.user
     elsewhere = [workspace.name for workspace in workspaces.memberships_of(person) if workspace != actor.workspace]
     if person.kind != User.Kind.PERSON or person.last_login or person.has_usable_password() or elsewhere:
@@ -93,6 +94,7 @@ def make_invitation_link(*, actor: Actor, root: Resource, membership: Membership
 def change_password(*, actor: Actor, membership: Membership, old: str, new: str) -> None:
     """Set one's own password; the old one is asked for when there is one."""
     person = membership.user
+    _refuse_run_keys(actor)
     if membership.user_id != actor.user_id:
         raise Conflict("A password is changed by its person.")
     if person.has_usable_password() and not person.check_password(old):
@@ -161,6 +163,7 @@ def create_token(
     scopes: list[str] | None = None,
 ) -> tuple[Token, str]:
     """Make a token of one's own, or of a service principal that one manages; its text is shown once."""
+    _refuse_run_keys(actor)
     if membership.user_id != actor.user_id and membership.user.kind != User.Kind.SERVICE:
         raise Conflict("A person's tokens are made by that person.")
     if expires_at is not None and expires_at <= now():
@@ -295,6 +298,12 @@ def restore_resource(*, actor: Actor, resource: Resource) -> Resource:
     count = resources.restore_resource(resource)
     audit.record(actor, "access.restore_resource", resource, after={"resources": count})
     return resource
+
+
+def _refuse_run_keys(actor: Actor) -> None:
+    """Raises Forbidden for the key of a run: what it could make here would outlive the run."""
+    if actor.activity:
+        raise Forbidden("A run's key ends with its run and can make no token, password or link.", code="run_key")
 
 
 def _keep_an_admin(membership: Membership) -> None:

@@ -232,6 +232,13 @@ class Pool:
         except PoolTimeout:
             raise Unavailable("The database is busy.") from None
 
+    async def check(self, token: bytes) -> None:
+        """Raises Unauthenticated unless the token (its hash) opens something."""
+        async with self.connection() as taken:
+            cursor = await taken.execute("select 1 from access_resolve_token(%s)", [token])
+            if await cursor.fetchone() is None:
+                raise Unauthenticated("This token is unknown, expired or revoked.")
+
     async def run(self, token: bytes, statement: Statement) -> list[Any]:
         """The rows of a statement for the holder of a token (its hash). Raises Unauthenticated."""
         async with self.connection() as taken:

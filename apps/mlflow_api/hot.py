@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -25,6 +26,8 @@ from apps.mlflow_api.wire import BODY_MAX, Message, decode, decode_query, parse_
 
 logger = logging.getLogger(__name__)
 Handler = Callable[[bytes, Any], Awaitable[bytes]]
+# Up to here a body is read before it is known who sends it, and on the loop; a longer one costs too much for either.
+SMALL_BODY = 256 * 1024
 
 
 def _write(build: Callable[[Any], Statement]) -> Handler:
@@ -91,14 +94,16 @@ async def app(scope: dict[str, Any], receive: Any, send: Any) -> bool | None:
         if name in headers and name in (b"authorization", b"content-type"):
             return False
         headers[name] = value
-    if b"authorization" not in headers or b"x-mlflow-workspace" in headers or b"content-encoding" in headers:
+    if b"authorization" not in headers or b"content-encoding" in headers:
+        return False
+    if b"x-mlflow-workspace" in headers or b"x-boathouse-workspace" in headers:
         return False
     shape, handler = entry
     extra: dict[str, str] = {}
     try:
-        raw = token_of(headers[b"authorization"].decode("latin-1"))
-        fields = await _fields(scope, receive, headers, shape)
-        status, body = 200, await handler(digest(raw or ""), fields)
+        token = digest(token_of(headers[b"authorization"].decode("latin-1")) or "")
+        fields = await _fields(scope, receive, headers, shape, token)
+        status, body = 200, await handler(token, fields)
     except BoathouseError as error:
         status, body, extra = _refusal(error, headers)
     except psycopg.OperationalError:
@@ -116,29 +121,36 @@ def _refusal(error: BoathouseError, headers: dict[bytes, bytes]) -> tuple[int, b
     return status, orjson.dumps(told), headers_for(error, headers.get(b"user-agent", b"").decode("latin-1"))
 
 
-async def _fields(scope: dict[str, Any], receive: Any, headers: dict[bytes, bytes], shape: type[Message]) -> Message:
+async def _fields(
+    scope: dict[str, Any], receive: Any, headers: dict[bytes, bytes], shape: type[Message], token: bytes
+) -> Message:
     if scope["method"] == "GET":
         try:
             query = parse_qs(scope["query_string"].decode("latin-1"), keep_blank_values=True, max_num_fields=1000)
         except ValueError:
             raise Invalid("The query string has too many fields.") from None
         return decode_query(shape, query)
-    content = await _body(receive, headers)
+    content = await _body(receive, headers, token)
     if content and not headers.get(b"content-type", b"").startswith(b"application/json"):
         raise Invalid("Send the body as JSON, with the header Content-Type: application/json.")
+    if len(content) > SMALL_BODY:
+        return await asyncio.to_thread(lambda: decode(shape, parse_json(content)))
     return decode(shape, parse_json(content))
 
 
-async def _body(receive: Any, headers: dict[bytes, bytes]) -> bytes:
+async def _body(receive: Any, headers: dict[bytes, bytes], token: bytes) -> bytes:
     if int(headers.get(b"content-length", b"0") or 0) > BODY_MAX:
         raise TooLarge
-    pieces, size = [], 0
+    pieces, size, is_known = [], 0, False
     while True:
         message = await receive()
         if message["type"] == "http.disconnect":
             raise Invalid("The request ended before its body was whole.")
         pieces.append(message.get("body", b""))
         size += len(pieces[-1])
+        if size > SMALL_BODY and not is_known:
+            await pool.check(token)
+            is_known = True
         if size > BODY_MAX:
             raise TooLarge
         if not message.get("more_body"):

@@ -100,13 +100,7 @@ async def _serve(client: Client) -> None:
 async def _push(client: Client, admission: Admission, question: git.Question) -> None:
     """Read what is wanted, note it, let git do it, note what was done, and only then tell the client."""
     body = client.body(git.PUSH_BYTES)
-    head, wish = b"", None
-    while wish is None:
-        piece = await anext(body, b"")
-        if not piece:
-            raise Invalid("The push ended before it had begun.")
-        head += piece
-        wish = pushes.read_wish(head)
+    head, wish = await _head(body)
     reasons = {c.ref: "not a name that may be pushed" for c in wish.commands if not refnames.is_pushable(c.ref)}
     if reasons:
         async for _ in body:  # the client listens only after it has said everything
@@ -132,6 +126,20 @@ async def _push(client: Client, admission: Admission, question: git.Question) ->
     await client.end(last)
 
 
+async def _head(body: AsyncIterator[bytes]) -> tuple[bytes, pushes.Wish]:
+    """The beginning of a push's body, with what it asks for. Read again only when it has doubled: pieces may be one byte long."""
+    head, read = bytearray(), 0
+    while True:
+        piece = await anext(body, None)
+        head += piece or b""
+        if len(head) >= 2 * read or piece is None:
+            read = len(head)
+            if wish := pushes.read_wish(bytes(head)):
+                return bytes(head), wish
+        if piece is None:
+            raise Invalid("The push ended before it had begun.")
+
+
 async def _chain(head: bytes, body: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
     yield head
     async for piece in body:
@@ -153,7 +161,10 @@ class Client:
             raise NotFound
         tail = match["tail"]
         method = "GET" if tail == "info/refs" else "POST"
-        asked = parse_qs(self.scope["query_string"].decode("latin-1"), max_num_fields=5).get("service", [""])[0]
+        try:
+            asked = parse_qs(self.scope["query_string"].decode("latin-1"), max_num_fields=5).get("service", [""])[0]
+        except ValueError:
+            raise NotFound from None
         service = asked if tail == "info/refs" else tail
         if self.scope["method"] != method or service not in SERVICES:
             raise NotFound

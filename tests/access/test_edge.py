@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from django.test import Client
 
-from apps.access.models import AuditEntry, Resource, Token
+from apps.access import operations
+from apps.access.models import AuditEntry, IdempotentAnswer, Resource, Token
+from apps.access.queries import own_membership
+from apps.foundation.errors import Forbidden
 from tests.builders import World, a_folder, a_person, an_api
 
 FOLDERS = "/api/v1/folders"
@@ -54,6 +58,45 @@ def test_a_repeated_request_does_its_work_once(world: World) -> None:
     # A refused request leaves its key free.
     assert world.api.post(FOLDERS, {"name": ""}, **{"Idempotency-Key": "k2"}).status_code == 422
     assert world.api.post(FOLDERS, {"name": "fine"}, **{"Idempotency-Key": "k2"}).status_code == 201
+
+
+def test_an_answer_with_a_secret_is_not_kept(world: World) -> None:
+    key = {"Idempotency-Key": "k3"}
+    made = world.api.post("/api/v1/tokens", {"name": "once"}, **key)
+    again = world.api.post("/api/v1/tokens", {"name": "once"}, **key)
+    assert made.status_code == 201 and (again.status_code, again.json()["code"]) == (409, "shown_once")
+    assert Token.objects.filter(name="once").count() == 1
+    assert not [row for row in IdempotentAnswer.objects.all() if made.json()["token"].encode() in bytes(row.body)]
+
+
+def test_another_token_of_the_account_gets_no_kept_answer(world: World) -> None:
+    key = {"Idempotency-Key": "k4"}
+    assert world.api.post(FOLDERS, {"name": "mine"}, **key).status_code == 201
+    narrow = an_api(world.admin, scopes=["tables:read"])
+    assert narrow.post(FOLDERS, {"name": "mine"}, **key).json()["code"] == "idempotency_key_reused"
+
+
+def test_a_key_of_a_run_makes_nothing_that_outlives_it(world: World) -> None:
+    guest = an_api(world.admin, kind=Token.Kind.RUN, activity="job_run:1")
+    body = {"name": "forever"}
+    assert world.api.post("/api/v1/tokens", {"name": "mine"}).status_code == 201
+    assert guest.get("/api/v1/whoami").status_code == 200
+    refused = guest.post("/api/v1/tokens", body)
+    assert (refused.status_code, refused.json()["code"]) == (403, "run_key")
+    assert not Token.objects.filter(name="forever").exists()
+    actor = replace(world.admin, activity="job_run:1")
+    invited = operations.add_member(actor=world.admin, root=world.root(), email="new@example.com")
+    with pytest.raises(Forbidden):
+        operations.change_password(actor=actor, membership=own_membership(actor), old="", new="a new long password")
+    with pytest.raises(Forbidden):
+        operations.make_invitation_link(actor=actor, root=world.root(), membership=invited)
+    assert operations.make_invitation_link(actor=world.admin, root=world.root(), membership=invited)
+
+
+def test_a_token_opens_its_own_workspace_only(world: World) -> None:
+    for name, status in (("ours", 200), ("theirs", 404), ("nowhere", 404)):
+        assert world.api.get("/api/v1/whoami", **{"X-Boathouse-Workspace": name}).status_code == status
+        assert world.api.get(f"/w/{name}/").status_code == status
 
 
 def test_every_list_pages(world: World) -> None:

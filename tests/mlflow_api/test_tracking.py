@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from apps.access.levels import Level
@@ -211,6 +213,15 @@ def test_many_keys_one_by_one_stay_whole(client):
     }
     client.post("runs/update", run_id=run_id, status="FINISHED")
     assert items(client.get("runs/get", run_id=run_id)["run"]["data"], "metrics")["k7"] == -1
+
+
+@pytest.mark.parametrize("kept", ["junk", "5", '{"a": 1}', "null"])
+def test_a_tag_with_anything_in_it_does_not_break_log_model(client, kept):
+    run_id = client.run(tags=[{"key": "mlflow.log-model.history", "value": kept}])
+    model = '{"run_id": "x", "artifact_path": "m", "utc_time_created": "", "flavors": {}}'
+    assert client.post("runs/log-model", run_id=run_id, model_json=model) == {}
+    tags = items(client.get("runs/get", run_id=run_id)["run"]["data"], "tags")
+    assert [one["artifact_path"] for one in json.loads(tags["mlflow.log-model.history"])] == ["m"]
 
 
 def test_deleted_runs_are_read_but_not_written(client):

@@ -18,6 +18,7 @@ from apps.access.levels import Level
 from apps.access.models import AuditEntry
 from apps.access.scope import workspace_scope
 from apps.lineage.models import LineageEdge
+from apps.repos import pushes
 from apps.repos.models import Push
 from tests.builders import World, a_person, a_side, an_api
 from tests.repos.gitclient import GitError, WorkingCopy
@@ -149,7 +150,8 @@ def ask(
     [
         "HEAD", "config", "objects/info/packs", "info/refs", "info/refs?service=git-upload-archive", "info/refs?service=git-shell",
         "info/../config", "git-upload-pack", "info/refs?service=git-upload-pack%00", "../flight-delays.git/config", "%2e%2e/config",
-        "info%2frefs%3fservice=git-upload-pack", "hooks/post-receive", "objects/00/00000000000000000000000000000000000000",
+        "info%2frefs%3fservice=git-upload-pack", "info/refs?a=1&b=1&c=1&d=1&e=1&f=1&service=git-upload-pack",
+        "hooks/post-receive", "objects/00/00000000000000000000000000000000000000",
     ],
 )  # fmt: skip
 def test_only_the_smart_protocol_has_addresses(live_url, sides, repo, tail):
@@ -224,6 +226,23 @@ def test_a_push_that_breaks_off_leaves_nothing_and_git_ends(live_url, sides, rep
     with workspace_scope(sides.ours.workspace):
         wait_for(lambda: Push.objects.get().settled_at, "the push to be settled")
         assert Push.objects.get().moved == []
+
+
+def test_a_push_in_pieces_of_one_byte_is_read_a_few_times(live_url, sides, repo, monkeypatch):
+    read, times = pushes.read_wish, []
+    monkeypatch.setattr("apps.repos.http.pushes.read_wish", lambda body: times.append(len(body)) or read(body))
+    lines = [f"{'0' * 40} {'1' * 40} refs/heads/b{n}" for n in range(100)]
+    head = b"".join(f"{len(line) + 4:04x}{line}".encode() for line in lines) + b"0000"
+    answer = ask(
+        live_url,
+        sides.api.token,
+        tail="git-receive-pack",
+        method="POST",
+        body=(head[at : at + 1] for at in range(len(head))),
+        content_type="application/x-git-receive-pack-request",
+        transfer_encoding="chunked",
+    )
+    assert answer.status in (200, 422) and len(times) < 20 and max(times) >= len(head)
 
 
 def running(repo) -> list[str]:

@@ -22,6 +22,7 @@ from apps.mlflow_api.routing import Route
 from apps.mlflow_api.translate import experiments, runs
 
 EXPERIMENTS_MAX = 50_000
+MODEL_HISTORY_MAX = 1_000_000
 BULK_RUNS, BULK_POINTS, INTERVAL_POINTS = 100, 25_000, 2_500
 
 
@@ -237,9 +238,19 @@ def log_model(actor: Actor, message: m.LogModel) -> None:
     )
     if missing:
         raise Invalid(f"Model json is missing mandatory fields: {sorted(missing)}.")
-    kept = dict(queries.tags_of(run)).get("mlflow.log-model.history", "[]")
-    listed = orjson.dumps([*orjson.loads(kept), record]).decode()
+    listed = orjson.dumps([*_model_history(run), record]).decode()
+    if len(listed) > MODEL_HISTORY_MAX:
+        raise Invalid(f"The models of one run are told in at most {MODEL_HISTORY_MAX} characters.")
     _do(actor, ingest.log(run.uuid, tags={"mlflow.log-model.history": listed}))
+
+
+def _model_history(run: Any) -> list[Any]:
+    """The list in the tag, which anybody who may edit the run can have set to anything."""
+    try:
+        kept = orjson.loads(dict(queries.tags_of(run)).get("mlflow.log-model.history", "[]"))
+    except orjson.JSONDecodeError:
+        return []
+    return kept if isinstance(kept, list) else []
 
 
 def _post(path: str, message: Any, handler: Any) -> Route:
