@@ -240,7 +240,6 @@ def test_a_push_in_pieces_of_one_byte_is_read_a_few_times(live_url, sides, repo,
         method="POST",
         body=(head[at : at + 1] for at in range(len(head))),
         content_type="application/x-git-receive-pack-request",
-        transfer_encoding="chunked",
     )
     assert answer.status in (200, 422) and len(times) < 20 and max(times) >= len(head)
 
