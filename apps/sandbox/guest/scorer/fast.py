@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from . import estimators, rows
+from .answers import as_json
 
 FORMATS = ("dataframe_split", "dataframe_records", "instances", "inputs")
 MAX_SHARED_ROWS = 64  # a request with more rows gains nothing from company
@@ -145,24 +146,6 @@ def _linear(coefficients: np.ndarray, intercept: Any, values: np.ndarray) -> np.
 
 def _contiguous(piece: Any) -> Any:
     return np.ascontiguousarray(piece) if isinstance(piece, np.ndarray) else piece
-
-
-def as_json(predictions: Any) -> bytes:
-    """Return `{"predictions": ...}` in the very text MLflow writes; raises for what only MLflow knows to write."""
-    if isinstance(predictions, np.ndarray) and predictions.dtype.kind in "fiubU":
-        return json.dumps({"predictions": predictions.tolist()}).encode()
-    if type(predictions) is list:
-        return json.dumps({"predictions": predictions}).encode()
-    if isinstance(predictions, np.ndarray) and predictions.dtype.kind == "O":
-        return json.dumps({"predictions": predictions.tolist()}).encode()
-    import pandas
-
-    if isinstance(predictions, pandas.Series):
-        name = 0 if predictions.name is None else predictions.name
-        return json.dumps({"predictions": [{name: value} for value in predictions.tolist()]}).encode()
-    if isinstance(predictions, pandas.DataFrame):
-        return json.dumps({"predictions": predictions.to_dict(orient="records")}).encode()
-    raise TypeError(f"no short way to write a {type(predictions).__name__}")
 
 
 def sklearn_model(pyfunc: Any) -> Any | None:

@@ -6,6 +6,7 @@ request after all or words the error.
 
 from __future__ import annotations
 
+import array
 import itertools
 import json
 from collections.abc import Sequence
@@ -107,6 +108,9 @@ def table_of(form: str, value: Any, columns: tuple[Column, ...]) -> list[list[An
 
 def matrix(rows: list[list[Any]], columns: tuple[Column, ...]) -> np.ndarray | None:
     """Return rows of numbers as one array of the columns' common type, laid out as a frame's values are."""
+    kinds = {column.kind for column in columns}
+    if kinds == {"double"}:
+        return doubles(rows)
     if not set(map(type, itertools.chain.from_iterable(rows))) <= _NUMBERS_OR_NULL:
         return None
     for place, column in enumerate(columns):
@@ -116,7 +120,6 @@ def matrix(rows: list[list[Any]], columns: tuple[Column, ...]) -> np.ndarray | N
                 cell = row[place]
                 if type(cell) is not int or not low <= cell <= high:
                     return None
-    kinds = {column.kind for column in columns}
     try:
         if "double" in kinds and kinds <= {"double", "long", "integer"}:
             values = np.array(rows, dtype=np.float64)
@@ -131,6 +134,21 @@ def matrix(rows: list[list[Any]], columns: tuple[Column, ...]) -> np.ndarray | N
         return None
 
 
+def doubles(rows: list[list[Any]]) -> np.ndarray | None:
+    """Return rows of numbers as one array of float64, laid out as a frame's values are; None when a cell is no number."""
+    cells = list(itertools.chain.from_iterable(rows))
+    found = set(map(type, cells))
+    if not found <= _NUMBERS_OR_NULL:
+        return None
+    try:
+        # three times as fast as numpy's own way through a list, which is needed only for nulls
+        flat = np.array(cells, np.float64) if type(None) in found else np.frombuffer(array.array("d", cells))
+    except OverflowError:
+        return None
+    values = flat.reshape(len(rows), -1)
+    return values if len(rows) == 1 else np.asfortranarray(values)
+
+
 def _array(cells: Sequence[Any], kind: str) -> np.ndarray:
     if kind == "float":
         return np.array(cells, dtype=np.float64).astype(np.float32)
@@ -139,6 +157,9 @@ def _array(cells: Sequence[Any], kind: str) -> np.ndarray:
 
 def frame(rows: list[list[Any]], columns: tuple[Column, ...], pandas: Any) -> Any | None:
     """Return the rows as the frame that MLflow's own parsing and enforcement would make of them."""
+    if all(column.kind == "double" for column in columns):
+        values = doubles(rows)
+        return None if values is None else pandas.DataFrame(values, columns=[column.name for column in columns])
     series = {}
     for (name, kind), cells in zip(columns, zip(*rows, strict=True), strict=True):
         found = set(map(type, cells))
