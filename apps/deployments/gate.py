@@ -16,7 +16,7 @@ from psycopg.conninfo import make_conninfo
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
 _SQL = "select * from deployments_scoring_gate(%b::bytea[], %b::text[])"
-_STATEMENTS_AT_ONCE = 1
+_STATEMENTS_AT_ONCE = 2
 _MAX_TOGETHER = 256
 _TRIES = 2
 
