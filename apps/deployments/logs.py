@@ -55,11 +55,13 @@ def make_table(actor: Actor, endpoint: Endpoint, model: RegisteredModel, name: s
     name = (name or table_name(str(endpoint.name), model)).strip().lower()
     found = find_resource("table", name)
     if found is None:
-        return ingest.make_table(actor, name, record.SCHEMA, description=f"Requests and predictions of {endpoint.name}")
+        return ingest.make_table(
+            actor, name, record.schema(), description=f"Requests and predictions of {endpoint.name}"
+        )
     authorise(actor, Level.EDIT, found)
     if Endpoint.objects.filter(inference_table=found, name__isnull=False).exists():
         raise Conflict(f"{name} is another endpoint's inference table; give inference_table another name.")
-    if not ingest.has_schema(found, record.SCHEMA):
+    if not ingest.has_schema(found, record.schema()):
         raise Invalid(fields={"inference_table": f"{name} is a table of other columns; give another name."})
     return found
 

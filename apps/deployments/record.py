@@ -5,30 +5,35 @@ from __future__ import annotations
 import datetime
 import json
 from collections.abc import Sequence
+from functools import cache
 
 import msgspec
-import pyarrow as pa
 
-# Databricks' names for an inference table's columns, where it has one
-SCHEMA = pa.schema(
-    [
-        pa.field("request_date", pa.date32()),
-        pa.field("databricks_request_id", pa.string()),
-        pa.field("client_request_id", pa.string()),
-        pa.field("request_time", pa.timestamp("us", "UTC")),
-        pa.field("status_code", pa.int32()),
-        pa.field("sampling_fraction", pa.float64()),
-        pa.field("execution_duration_ms", pa.int64()),
-        pa.field("request", pa.string()),
-        pa.field("response", pa.string()),
-        pa.field("served_entity_id", pa.string()),
-        pa.field("logging_error_codes", pa.list_(pa.string())),
-        pa.field("requester", pa.string()),
-        pa.field("endpoint", pa.string()),
-        pa.field("model_name", pa.string()),
-        pa.field("model_version", pa.string()),
-    ]
-)
+from apps.tables.arrow import pa
+
+
+@cache
+def schema() -> pa.Schema:
+    """The columns of an inference table, by Databricks' names where it has one."""
+    return pa.schema(
+        [
+            pa.field("request_date", pa.date32()),
+            pa.field("databricks_request_id", pa.string()),
+            pa.field("client_request_id", pa.string()),
+            pa.field("request_time", pa.timestamp("us", "UTC")),
+            pa.field("status_code", pa.int32()),
+            pa.field("sampling_fraction", pa.float64()),
+            pa.field("execution_duration_ms", pa.int64()),
+            pa.field("request", pa.string()),
+            pa.field("response", pa.string()),
+            pa.field("served_entity_id", pa.string()),
+            pa.field("logging_error_codes", pa.list_(pa.string())),
+            pa.field("requester", pa.string()),
+            pa.field("endpoint", pa.string()),
+            pa.field("model_name", pa.string()),
+            pa.field("model_version", pa.string()),
+        ]
+    )
 
 
 class Served(msgspec.Struct, array_like=True, frozen=True):
@@ -76,7 +81,7 @@ def as_table(records: Sequence[Served]) -> pa.Table:
         "model_name": [record.model_name for record in records],
         "model_version": [record.model_version for record in records],
     }
-    return pa.table([pa.array(columns[field.name], field.type) for field in SCHEMA], schema=SCHEMA)
+    return pa.table([pa.array(columns[field.name], field.type) for field in schema()], schema=schema())
 
 
 def _text(body: bytes) -> tuple[str | None, str | None]:
