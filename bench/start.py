@@ -20,7 +20,7 @@ from urllib.request import urlopen
 from bench import harness
 
 CHECKOUT = Path(__file__).resolve().parents[1]
-PAGES = ("/livez", "/readyz", "/sign-in", "/api/schema")
+PAGES = ("/livez", "/readyz", "/login", "/api/schema")
 SETTLE_SECONDS = 5
 
 
