@@ -19,6 +19,8 @@ PYTHONS = ((3, 11), (3, 12), (3, 13))
 
 def enter_environment():
     """Make or update the environment when the lock has changed, then go on inside it with the same arguments."""
+    # The certificates that the machine trusts, a company's own among them, as pip and git take them.
+    os.environ.setdefault("UV_SYSTEM_CERTS", "1")
     python = ENVIRONMENT / "bin" / "python"
     make_environment()
     if Path(sys.prefix).resolve() != ENVIRONMENT.resolve():
