@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import re
 from importlib import import_module
@@ -15,21 +16,23 @@ from django.core.handlers.asgi import ASGIRequest
 from django.db import connection
 
 from apps.access.middleware import identify
-from apps.foundation.errors import BoathouseError, TooLarge
+from apps.foundation.errors import BoathouseError, Invalid, TooLarge
 from apps.foundation.http import problem
 from apps.tables.staging import MAX_FILE_BYTES
 
 # What a form or a message of ours may have, and a little for what is around it.
 MAX_BYTES = settings.DATA_UPLOAD_MAX_MEMORY_SIZE + 64 * 1024
+IDLE_SECONDS = 60
 _UPLOAD = re.compile(r"/w/[^/]+/tables/upload")
 
 
 class Body:
-    """One request's body on its way to Django: `receive` ends it where it is too long, and `is_cut` says so."""
+    """One request's body on its way to Django: `receive` ends it where it is too long (`is_cut`) or waits too long."""
 
     def __init__(self, scope: dict[str, Any], receive: Any) -> None:
         self.scope, self._receive = scope, receive
-        self.size, self.most, self.is_cut = 0, MAX_BYTES, False
+        self.size, self.most = 0, MAX_BYTES
+        self.is_cut = self.is_over = self.is_gone = False
 
     async def fits(self) -> bool:
         """Whether the length that was announced may come."""
@@ -37,8 +40,15 @@ class Body:
         return await self._may_have(int(announced) if announced.isdigit() else 0)
 
     async def receive(self) -> dict[str, Any]:
-        """The next piece; a disconnect instead of the one that is too much."""
-        message: dict[str, Any] = await self._receive()
+        """The next piece; a disconnect instead of the one that is too much, or that does not come."""
+        message: dict[str, Any]
+        try:
+            async with asyncio.timeout(None if self.is_over else IDLE_SECONDS):
+                message = await self._receive()
+        except TimeoutError:
+            return {"type": "http.disconnect"}
+        self.is_over = not message.get("more_body")
+        self.is_gone = message["type"] == "http.disconnect"
         self.size += len(message.get("body", b""))
         if not await self._may_have(self.size):
             self.is_cut = True
@@ -77,12 +87,16 @@ async def with_end(application: Any, scope: dict[str, Any], receive: Any, send: 
     fits = await body.fits()
     if fits:
         await application(scope, body.receive, sending)
-    if started or (fits and not body.is_cut):
+    if started or body.is_gone:
         return
+    error: BoathouseError = TooLarge()
+    if fits and not body.is_cut:
+        error = Invalid("The body did not come; send it again.", code="timeout")
+        error.status = 408  # type: ignore[misc]
     headers = [
         (b"content-type", b"application/problem+json"),
         (b"cache-control", b"no-store"),
         (b"connection", b"close"),
     ]
-    await send({"type": "http.response.start", "status": 413, "headers": headers})
-    await send({"type": "http.response.body", "body": orjson.dumps(problem(TooLarge()))})
+    await send({"type": "http.response.start", "status": error.status, "headers": headers})
+    await send({"type": "http.response.body", "body": orjson.dumps(problem(error))})

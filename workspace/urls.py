@@ -21,7 +21,11 @@ urlpatterns = [
     path("livez", livez),
     path("readyz", readyz),
     path("api/schema", SpectacularJSONAPIView.as_view(), name="schema"),
-    path("api/docs", SpectacularSwaggerSplitView.as_view(url_name="schema"), name="docs"),
+    path(
+        "api/docs",
+        SpectacularSwaggerSplitView.as_view(url_name="schema", http_method_names=["get", "head"]),
+        name="docs",
+    ),
     path("api/v1/", include(_offered("api_urls"))),
     path("w/<slug:workspace>/", include(_offered("page_urls"))),
     *_offered("root_urls"),

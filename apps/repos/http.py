@@ -63,6 +63,8 @@ class Admission:
 
 async def app(scope: dict[str, Any], receive: Any, send: Any) -> None:
     """Answer one request of the git client."""
+    if scope["type"] != "http":
+        return
     client = Client(scope, receive, send)
     try:
         await _serve(client)

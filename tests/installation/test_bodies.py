@@ -16,7 +16,9 @@ from workspace import bodies
 PIECE = b"x" * (1 << 20)
 
 
-def ask(path: str, pieces: int, *, announced: int | None = None, **headers: str) -> tuple[int, int]:
+def ask(
+    path: str, pieces: int, *, announced: int | None = None, stops: bool = False, **headers: str
+) -> tuple[int, int]:
     """The status, and how many pieces of a megabyte were taken."""
     from workspace.asgi import application
 
@@ -24,7 +26,7 @@ def ask(path: str, pieces: int, *, announced: int | None = None, **headers: str)
 
     async def receive() -> dict[str, Any]:
         nonlocal taken, is_over
-        if is_over:
+        if is_over or (stops and taken == pieces):
             await asyncio.Event().wait()
         if taken == pieces:
             is_over = True
@@ -60,6 +62,11 @@ def test_a_body_ends(committed: None, small: int, path: str) -> None:
     assert ask(path, 50) == (413, small + 1)
     assert ask(path, 50, announced=50 << 20) == (413, 0)
     assert ask(path, small)[0] != 413
+
+
+def test_a_body_that_does_not_come_ends(committed: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bodies, "IDLE_SECONDS", 0.2)
+    assert ask("/api/v1/members", 3, stops=True) == (408, 3)
 
 
 def test_files_of_any_size_are_for_members(committed: None, small: int) -> None:
