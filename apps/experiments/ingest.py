@@ -66,9 +66,17 @@ class Points:
         points = list(zip(self.keys, self.times, self.steps, map(_comparable, self.values), strict=True))
         if len(set(points)) == len(points):
             return self
-        kept = dict(zip(reversed(points), reversed(range(len(points))), strict=True)).values()
-        columns = (self.keys, self.values, self.times, self.steps)
-        return Points(*([column[index] for index in sorted(kept)] for column in columns))
+        kept = sorted(dict(zip(reversed(points), reversed(range(len(points))), strict=True)).values())
+        shared: Any = (
+            self.keys,
+            self.values,
+            self.times,
+            self.steps,
+            self.models,
+            self.dataset_names,
+            self.dataset_digests,
+        )
+        return Points(*(column and [column[index] for index in kept] for column in shared))
 
 
 def _comparable(value: float) -> float | None:
