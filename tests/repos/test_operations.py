@@ -17,6 +17,8 @@ from tests.builders import World
 from tests.repos.making import a_repo, fill
 
 
+# The test client is no event loop; the web server is one.
+@pytest.mark.filterwarnings("ignore:StreamingHttpResponse must consume")
 def test_create_and_read_through_the_api(world: World) -> None:
     made = world.api.post("/api/v1/repos", {"name": "flight-delays", "description": "Delays"}).json()
     assert made["path"] == "/flight-delays" and made["clone_url"].endswith("/git/ours/flight-delays.git")

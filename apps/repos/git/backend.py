@@ -139,6 +139,8 @@ async def _feed(
     assert process.stdin is not None
     async for piece in body:
         # git may answer before it has read everything; the rest is taken and dropped, or the client would never listen.
+        if process.stdin.is_closing():
+            continue
         with contextlib.suppress(BrokenPipeError, ConnectionResetError):
             process.stdin.write(piece)
             await process.stdin.drain()
