@@ -268,6 +268,8 @@ def page(
             try:
                 if not anonymous and getattr(request, "actor", None) is None:
                     raise Unauthenticated
+                if request.method == "POST":
+                    _refuse_nul(request.POST)
                 result = view(request, **kwargs)
                 return result if isinstance(result, HttpResponseBase) else render(request, wanted, result)
             except (Invalid, Conflict, TooMany) as error:
@@ -286,6 +288,12 @@ def page(
         return answer
 
     return decorate
+
+
+def _refuse_nul(posted: QueryDict) -> None:
+    """Raises Invalid for a NUL character: the database takes it in no text."""
+    if wrong := [name for name, values in posted.lists() if "\0" in name or any("\0" in value for value in values)]:
+        raise Invalid(fields=dict.fromkeys(wrong, "It contains a NUL character, which cannot be stored."))
 
 
 def _show_again(

@@ -197,3 +197,16 @@ def test_pages_hold_no_markup_of_members(world: World, ada: Client) -> None:
         "/w/ours/search?q=script",
     ):
         assert "<script>alert" not in text_of(ada.get(path)), path
+
+
+@pytest.mark.parametrize(
+    "route", ["/login", "/w/ours/experiments", "/w/ours/repos", "/w/ours/tables", "/w/ours/endpoints"]
+)
+def test_a_nul_in_a_form_is_refused_beside_its_field(world: World, ada: Client, route: str) -> None:
+    names = ("email", "name", "description", "catalog", "model", "folder", "act")
+    for value in ("\0", "a\0b"):
+        assert ada.post(route, dict.fromkeys(names, value)).status_code == 422
+    folder = a_folder(world.admin)
+    answer = ada.post(f"/w/ours/describe/{folder.pk}", {"description": "a\0b", "labels": ""})
+    assert answer.status_code == 422 and b"NUL character" in answer.content
+    assert ada.post(f"/w/ours/describe/{folder.pk}", {"description": "fine", "labels": ""}).status_code in (200, 303)
