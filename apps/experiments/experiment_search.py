@@ -1,113 +1,113 @@
-"""Answers a search for experiments: filter, order and keyset page over those that the caller may see."""
+"""Answers a search for experiments: filter, order and keyset page over those that the caller may see.
+
+`find_experiments` yields statements as `finder.find_runs` does, so that the ingest path and Django share it.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Generator
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from django.core import signing
-from django.db.models import BigIntegerField, F, Func, Q, QuerySet, TextField, Value
-from django.db.models.fields.json import KeyTextTransform
-from django.db.models.functions import Cast, Coalesce
 
 from apps.access.actor import Actor
-from apps.access.policy import visible
+from apps.experiments import ingest
 from apps.experiments.models import Experiment
 from apps.experiments.search import Comparison, Entity, ExperimentSearch, Operator, Order, Stage
+from apps.experiments.sets import Opened, Sql, condition
 from apps.foundation.errors import Invalid
 from apps.foundation.paging import Page
 
 SALT = "boathouse.experiments"
 _NEWEST = (Order(Entity.ATTRIBUTE, "creation_time", ascending=False),)
-
-
-class _Millis(Func):
-    """A moment in whole milliseconds, as clients see it."""
-
-    template = "floor(extract(epoch from %(expressions)s) * 1000)::bigint"
-    output_field = BigIntegerField()
-
-
-_COLUMNS: dict[str, Any] = {
-    "name": Coalesce("plain_name", "resource__path", output_field=TextField(db_collation="C")),
-    "experiment_id": Cast("number", TextField()),
-    "creation_time": _Millis("resource__created_at"),
-    "last_update_time": _Millis("changed_at"),
+_COLUMNS = {
+    "name": '(coalesce(e.plain_name, r.path) collate "C")',
+    "experiment_id": "e.number::text",
+    "creation_time": "floor(extract(epoch from r.created_at) * 1000)::bigint",
+    "last_update_time": "floor(extract(epoch from e.changed_at) * 1000)::bigint",
 }
 
 
-def search_experiments(actor: Actor, search: ExperimentSearch) -> Page[Experiment]:
-    """A page of experiments that the actor may see. Raises Invalid for a token of another search."""
-    if search.stage is Stage.ALL:
-        ids = [visible(Experiment, actor, trashed=trashed).values("pk") for trashed in (False, True)]
-        rows = Experiment.objects.filter(Q(pk__in=ids[0]) | Q(pk__in=ids[1]))
-    else:
-        rows = visible(Experiment, actor, trashed=search.stage is Stage.DELETED)
+@dataclass(frozen=True)
+class ExperimentRow:
+    """An experiment as lists show it."""
+
+    id: Any
+    number: int
+    name: str
+    artifact_location: str
+    tags: dict[str, str]
+    created_at: datetime
+    changed_at: datetime
+    trashed: bool
+    workspace: str
+
+
+def find_experiments(
+    search: ExperimentSearch, opened: Opened
+) -> Generator[Sql, list[tuple[Any, ...]], Page[ExperimentRow]]:
+    """A page of the experiments that were opened. Raises Invalid for a token of another search."""
     order = search.order or _NEWEST
-    named = {"number_order": F("number")} | {f"o_{item.key}": _COLUMNS[item.key] for item in order}
-    rows = rows.select_related("resource").annotate(**named)
-    for index, comparison in enumerate(search.where):
-        rows = _narrow(rows, comparison, f"f_{index}")
-    if search.text:
-        rows = rows.annotate(f_text=_COLUMNS["name"]).filter(f_text__icontains=search.text)
     # With an order of their own, ties go to the larger number; else to the smaller (as MLflow does).
-    keys = [(f"o_{item.key}", item.ascending) for item in order] + [("number_order", not search.order)]
-    if search.token:
-        rows = rows.filter(_after(keys, _values(search)))
-    found = list(rows.order_by(*(key if ascending else f"-{key}" for key, ascending in keys))[: search.size + 1])
-    if len(found) <= search.size:
-        return Page(found, None)
-    last = found[search.size - 1]
-    return Page(
-        found[: search.size], signing.dumps([_fingerprint(search), [getattr(last, key) for key, _ in keys]], salt=SALT)
+    keys = [(_COLUMNS[item.key], item.ascending) for item in order] + [("e.number", not search.order)]
+    statement = Sql(
+        "select e.resource_id, e.number, coalesce(e.plain_name, r.path), e.artifact_location, e.tags, r.created_at, e.changed_at,"
+        f" r.deleted_at is not null, w.name, {', '.join(column for column, _ in keys)}"
+        " from experiments_experiment e join access_resource r on r.id = e.resource_id"
+        " join access_workspace w on w.id = e.workspace_id where e.number = any(%s::bigint[])",
+        [list(opened.of_stage(search.stage).numbers)],
     )
+    if search.stage is Stage.DELETED:
+        statement.add(" and r.deleted_at is not null")
+    for comparison in search.where:
+        statement.add(" and ").then(_narrow(comparison))
+    if search.text:
+        statement.add(f" and strpos(lower({_COLUMNS['name']}), lower(%s)) > 0", search.text)
+    if search.token:
+        statement.add(" and (").then(_after(keys, _values(search))).add(")")
+    statement.add(" order by " + ", ".join(f"{column} {'asc' if up else 'desc'}" for column, up in keys))
+    rows = yield statement.add(f" limit {search.size + 1}")
+    items = [ExperimentRow(*row[:9]) for row in rows[: search.size]]
+    if len(rows) <= search.size:
+        return Page(items, None)
+    return Page(items, signing.dumps([_fingerprint(search), list(rows[search.size - 1][9:])], salt=SALT))
 
 
-def _narrow(rows: QuerySet[Experiment], comparison: Comparison, name: str) -> QuerySet[Experiment]:
+def search_experiments(actor: Actor, search: ExperimentSearch) -> Page[Experiment]:
+    """A page of experiments that the actor may see."""
+    _, found = ingest.search_as(actor, lambda opened: find_experiments(search, opened), None)
+    kept = Experiment.objects.select_related("resource__owner").in_bulk([row.id for row in found.items])
+    return Page([kept[row.id] for row in found.items], found.next_token)
+
+
+def _narrow(comparison: Comparison) -> Sql:
     operator, value = comparison.operator, comparison.value
     if comparison.entity is Entity.TAG:
         if operator in (Operator.IS_NULL, Operator.IS_NOT_NULL):
-            has = Q(tags__has_key=comparison.key)
-            return rows.filter(has if operator is Operator.IS_NOT_NULL else ~has)
-        rows = rows.annotate(**{name: KeyTextTransform(comparison.key, "tags")}).filter(tags__has_key=comparison.key)
-    elif comparison.key == "experiment_id":
+            return Sql(f"e.tags ->> %s is {'not ' if operator is Operator.IS_NOT_NULL else ''}null", [comparison.key])
+        return _keyed(comparison)
+    if comparison.key == "experiment_id":
         wanted = value if isinstance(value, tuple) else (value,)
         if not all(isinstance(item, str) and item.isascii() and item.isdigit() and len(item) <= 18 for item in wanted):
             raise Invalid(f"Invalid experiment ID in the filter: {value!r}. It must be a decimal number.")
-        among = Q(number__in=[int(item) for item in wanted])  # type: ignore[arg-type]
-        return rows.filter(among if operator in (Operator.EQ, Operator.IN) else ~among)
-    else:
-        rows = rows.annotate(**{name: _COLUMNS[comparison.key]})
-    if operator in (Operator.LIKE, Operator.ILIKE):
-        return rows.filter(_Like(F(name), Value(value), case=operator is Operator.LIKE))
-    if operator is Operator.NE:
-        return rows.exclude(**{name: value})
-    word = {"=": "exact", "<": "lt", "<=": "lte", ">": "gt", ">=": "gte"}[operator]
-    return rows.filter(**{f"{name}__{word}": value})
+        negated = "" if operator in (Operator.EQ, Operator.IN) else "not "
+        return Sql(f"{negated}e.number = any(%s::bigint[])", [[int(str(item)) for item in wanted]])
+    return condition(_COLUMNS[comparison.key], comparison)
 
 
-class _Like(Func):
-    """LIKE without an escape character."""
-
-    conditional = True
-
-    def __init__(self, column: Any, pattern: Any, *, case: bool) -> None:
-        super().__init__(column, pattern, output_field=None)
-        self.template = "%(expressions)s escape ''"
-        self.arg_joiner = " like " if case else " ilike "
-
-    @property
-    def output_field(self) -> Any:
-        from django.db.models import BooleanField
-
-        return BooleanField()
+def _keyed(comparison: Comparison) -> Sql:
+    compared = condition("(e.tags ->> %s)", comparison)
+    return Sql(compared.text, [comparison.key, *compared.params])
 
 
-def _after(keys: list[tuple[str, bool]], values: list[Any]) -> Q:
-    condition, equal = Q(), Q()
-    for (key, ascending), value in zip(keys, values, strict=True):
-        condition |= equal & Q(**{f"{key}__{'gt' if ascending else 'lt'}": value})
-        equal &= Q(**{key: value})
-    return condition
+def _after(keys: list[tuple[str, bool]], values: list[Any]) -> Sql:
+    (column, ascending), value = keys[0], values[0]
+    found = Sql(f"{column} {'>' if ascending else '<'} %s", [value])
+    if len(keys) > 1:
+        found.add(f" or ({column} = %s and (", value).then(_after(keys[1:], values[1:])).add("))")
+    return found
 
 
 def _fingerprint(search: ExperimentSearch) -> str:
@@ -121,4 +121,5 @@ def _values(search: ExperimentSearch) -> list[Any]:
         raise Invalid("Invalid page token: it is not one of this server's; start again without it.") from None
     if fingerprint != _fingerprint(search):
         raise Invalid("Invalid page token: the filter or order changed since it was made; start again without it.")
-    return values
+    found: list[Any] = values
+    return found

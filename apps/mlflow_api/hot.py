@@ -14,6 +14,7 @@ import psycopg
 from apps.access.middleware import token_of
 from apps.access.tokens import digest
 from apps.experiments import ingest
+from apps.experiments.experiment_search import find_experiments
 from apps.experiments.finder import find_runs
 from apps.experiments.ingest import Statement, pool
 from apps.experiments.outcome import require_done
@@ -21,7 +22,7 @@ from apps.foundation.errors import BoathouseError, Invalid, TooLarge, Unavailabl
 from apps.mlflow_api import tracking
 from apps.mlflow_api.errors import headers_for, to_mlflow
 from apps.mlflow_api.messages import tracking as m
-from apps.mlflow_api.translate import runs
+from apps.mlflow_api.translate import experiments, runs
 from apps.mlflow_api.wire import BODY_MAX, Message, decode, decode_query, parse_json
 
 logger = logging.getLogger(__name__)
@@ -66,6 +67,12 @@ async def _search(token: bytes, message: m.SearchRuns) -> bytes:
     return runs.page(found, opened.experiments)
 
 
+async def _search_experiments(token: bytes, message: m.SearchExperiments) -> bytes:
+    search = tracking.experiment_search(message)
+    _, found = await pool.search(token, lambda opened: find_experiments(search, opened), None)
+    return experiments.page(found)
+
+
 HOT: dict[tuple[str, str], tuple[type[Message], Handler]] = {
     ("POST", "runs/log-metric"): (m.LogMetric, _write(tracking.log_metric)),
     ("POST", "runs/log-parameter"): (m.LogParam, _write(tracking.log_param)),
@@ -73,6 +80,7 @@ HOT: dict[tuple[str, str], tuple[type[Message], Handler]] = {
     ("POST", "runs/log-batch"): (m.LogBatch, _write(tracking.log_batch)),
     ("POST", "runs/update"): (m.UpdateRun, _update_run),
     ("GET", "runs/get"): (m.RunId, _get_run),
+    ("POST", "experiments/search"): (m.SearchExperiments, _search_experiments),
     ("POST", "runs/search"): (m.SearchRuns, _search),
     ("GET", "metrics/get-history"): (m.MetricHistory, _get_history),
 }

@@ -11,12 +11,12 @@ from django.core import signing
 
 from apps.experiments import ingest, limits
 from apps.experiments.ingest import Points, Statement
-from apps.experiments.search import RunSearch, Stage
+from apps.experiments.search import ExperimentSearch, RunSearch, Stage
 from apps.foundation.errors import Invalid, NotFound
-from apps.mlflow_api.filters import RUNS, parse_filter, parse_order
+from apps.mlflow_api.filters import EXPERIMENTS, RUNS, parse_filter, parse_order
 from apps.mlflow_api.messages import tracking as m
 
-RUNS_MAX = 50_000
+RUNS_MAX = EXPERIMENTS_MAX = 50_000
 HISTORY_PAGE, HISTORY_MAX = 25_000, 1_000_000
 HISTORY_SALT = "boathouse.history"
 STAGES = {None: Stage.ACTIVE, "ACTIVE_ONLY": Stage.ACTIVE, "DELETED_ONLY": Stage.DELETED, "ALL": Stage.ALL}
@@ -182,6 +182,21 @@ def run_search(message: m.SearchRuns) -> RunSearch:
         where=parse_filter(message.filter, RUNS),
         order=parse_order(message.order_by, RUNS),
         stage=STAGES[message.run_view_type],
+        size=message.max_results,
+        token=message.page_token,
+    )
+
+
+def experiment_search(message: m.SearchExperiments) -> ExperimentSearch:
+    """What an experiments/search message asks for."""
+    if not 1 <= message.max_results <= EXPERIMENTS_MAX:
+        raise Invalid(
+            f"Invalid value {message.max_results} for parameter 'max_results' supplied: it must be between 1 and {EXPERIMENTS_MAX}."
+        )
+    return ExperimentSearch(
+        where=parse_filter(message.filter, EXPERIMENTS),
+        order=parse_order(message.order_by, EXPERIMENTS),
+        stage=STAGES[message.view_type],
         size=message.max_results,
         token=message.page_token,
     )

@@ -77,6 +77,7 @@ def test_each_hot_route_answers_as_the_slow_one(live: Live, run_id: str) -> None
         "runs/get": {},
         "runs/search": {"experiment_ids": ["0"], "filter": "metrics.k = 1", "order_by": ["metrics.k"]},
         "metrics/get-history": {"metric_key": "k"},
+        "experiments/search": {"max_results": 5, "filter": "name LIKE 'D%'", "order_by": ["last_update_time DESC"]},
     }
     assert {path for _, path in HOT} == set(bodies)
     theirs = live.theirs.api.token

@@ -45,6 +45,19 @@ language sql stable as $$
   ) found
 $$;
 
+-- The resources on which an account holds at least a level, inside the workspace scope of the caller.
+create or replace function access_visible(p_user uuid, p_level int) returns setof uuid
+language sql stable as $$
+  select a.resource_id from access_resourceancestor a where a.ancestor_id in (
+    select r.id from access_resource r where r.owner_id = p_user
+    union all
+    select g.resource_id from access_usergrant g
+    where g.user_id = p_user and g.level >= p_level and (g.expires_at is null or g.expires_at > now())
+    union all
+    select g.resource_id from access_groupgrant g join access_groupmember m on m.group_id = g.group_id and m.user_id = p_user
+    where g.level >= p_level and (g.expires_at is null or g.expires_at > now()))
+$$;
+
 -- Seal a workspace's new audit entries into its hash chain; how many. hash = sha256(previous hash || the entry as text).
 create or replace function access_seal_audit(p_workspace uuid) returns int
 language plpgsql security definer set search_path = public, pg_temp set timezone = 'UTC' as $$

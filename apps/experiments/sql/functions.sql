@@ -224,7 +224,7 @@ begin
   return query
     select e.number, r.deleted_at is not null, e.artifact_location
     from experiments_experiment e join access_resource r on r.id = e.resource_id
-    where (p_numbers is null or e.number = any(p_numbers)) and (v_all or access_level(p_user, e.resource_id) >= 2);
+    where (p_numbers is null or e.number = any(p_numbers)) and (v_all or e.resource_id in (select access_visible(p_user, 2)));
 end $$;
 
 -- The ids in what a client says of data sets and models that a run read or made, as JSON text for its summary.

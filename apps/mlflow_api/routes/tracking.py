@@ -11,17 +11,14 @@ import orjson
 from apps.access.actor import Actor
 from apps.access.levels import Level
 from apps.experiments import ingest, limits, operations, queries, starts
-from apps.experiments.experiment_search import search_experiments
+from apps.experiments.experiment_search import find_experiments
 from apps.experiments.outcome import require_done
-from apps.experiments.search import ExperimentSearch
 from apps.foundation.errors import AlreadyExists, Invalid
 from apps.mlflow_api import tracking
-from apps.mlflow_api.filters import EXPERIMENTS, parse_filter, parse_order
 from apps.mlflow_api.messages import tracking as m
 from apps.mlflow_api.routing import Route
 from apps.mlflow_api.translate import experiments, runs
 
-EXPERIMENTS_MAX = 50_000
 MODEL_HISTORY_MAX = 1_000_000
 BULK_RUNS, BULK_POINTS, INTERVAL_POINTS = 100, 25_000, 2_500
 
@@ -71,25 +68,10 @@ def delete_experiment_tag(actor: Actor, message: m.ExperimentTagKey) -> None:
     operations.delete_experiment_tag(actor=actor, experiment=_experiment(actor, message), key=message.key)
 
 
-def search_all_experiments(actor: Actor, message: m.SearchExperiments) -> dict[str, Any]:
-    if not 1 <= message.max_results <= EXPERIMENTS_MAX:
-        raise Invalid(
-            f"Invalid value {message.max_results} for parameter 'max_results' supplied: it must be between 1 and {EXPERIMENTS_MAX}."
-        )
-    search = ExperimentSearch(
-        where=parse_filter(message.filter, EXPERIMENTS),
-        order=parse_order(message.order_by, EXPERIMENTS),
-        stage=tracking.STAGES[message.view_type],
-        size=message.max_results,
-        token=message.page_token,
-    )
-    found = search_experiments(actor, search)
-    answer: dict[str, Any] = {}
-    if found.items:
-        answer["experiments"] = [experiments.experiment(item, actor.workspace.name) for item in found.items]
-    if found.next_token:
-        answer["next_page_token"] = found.next_token
-    return answer
+def search_all_experiments(actor: Actor, message: m.SearchExperiments) -> bytes:
+    search = tracking.experiment_search(message)
+    _, found = ingest.search_as(actor, lambda opened: find_experiments(search, opened), None)
+    return experiments.page(found)
 
 
 def create_run(actor: Actor, message: m.CreateRun) -> bytes:
