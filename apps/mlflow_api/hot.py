@@ -69,7 +69,7 @@ async def _search(token: bytes, message: m.SearchRuns) -> bytes:
 
 async def _search_experiments(token: bytes, message: m.SearchExperiments) -> bytes:
     search = tracking.experiment_search(message)
-    _, found = await pool.search(token, lambda opened: find_experiments(search, opened), None)
+    _, found = await pool.search(token, lambda _: find_experiments(search), [])
     return experiments.page(found)
 
 

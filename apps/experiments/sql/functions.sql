@@ -209,7 +209,8 @@ begin
   update experiments_runsummary set tags = experiments_tags_text(o.run) where run_id = o.run;
 end $$;
 
--- Which of these experiments (all for null) the caller may see; opens the scope for the reads that follow in the same transaction.
+-- Which of these experiments (all for null) the caller may see; opens the scope for the reads that follow in the same transaction,
+-- and notes in boathouse.reader whom they are for.
 create or replace function experiments_open(p_workspace uuid, p_user uuid, p_scopes jsonb, p_numbers bigint[])
 returns table (number bigint, trashed boolean, location text)
 language plpgsql as $$
@@ -218,7 +219,8 @@ declare
 begin
   -- Short reads over index ranges: compiling them or spreading them over workers costs more than it saves.
   perform set_config('boathouse.workspace', p_workspace::text, true), set_config('jit', 'off', true),
-          set_config('max_parallel_workers_per_gather', '0', true), set_config('random_page_cost', '1.1', true);
+          set_config('max_parallel_workers_per_gather', '0', true), set_config('random_page_cost', '1.1', true),
+          set_config('boathouse.reader', case when experiments_allowed(p_scopes, false) then p_user::text else '' end, true);
   if not experiments_allowed(p_scopes, false) then return; end if;
   v_all := access_level(p_user, (select r.id from access_resource r where r.kind = 'workspace')) >= 2;
   return query

@@ -70,7 +70,7 @@ def delete_experiment_tag(actor: Actor, message: m.ExperimentTagKey) -> None:
 
 def search_all_experiments(actor: Actor, message: m.SearchExperiments) -> bytes:
     search = tracking.experiment_search(message)
-    _, found = ingest.search_as(actor, lambda opened: find_experiments(search, opened), None)
+    _, found = ingest.search_as(actor, lambda _: find_experiments(search), [])
     return experiments.page(found)
 
 
