@@ -31,6 +31,7 @@ _DEFAULT_LOCK = Path(__file__).with_name("default-environment.lock")
 # Raised when the way of building changes, so that old builds are not taken for new ones.
 _RECIPE = 2
 _PASSED_ON = re.compile(r"^(UV_.*|SSL_.*|HOME|PATH|LANG|XDG_.*|[a-z]+_proxy|[A-Z]+_PROXY)$")
+_VANISHED = "there is no version of"
 _NETWORK_WORDS = ("error sending request", "dns error", "failed to fetch", "connection refused", "timed out")
 # Tests of packages are never imported and are a third of the files. The limit is for sources made to hurt.
 _COMPILE = """
@@ -70,14 +71,28 @@ def build(
     until = time.monotonic() + within_seconds
     folder = home / "environments"
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    lock = _resolve(folder, requirements, progress, until)
+    try:
+        return _build(home, folder, requirements, progress, until)
+    except EnvironmentFailed as failure:
+        # What the index offered when we resolved it does not offer any more (a withdrawn release, a mirror behind): once afresh.
+        if _VANISHED not in failure.message or not requirements.lines:
+            raise
+        progress("A package that was chosen is not to be had any more; choosing anew.")
+        _kept_lock(folder, requirements).unlink(missing_ok=True)
+        return _build(home, folder, requirements, progress, until, "--refresh")
+
+
+def _build(
+    home: Path, folder: Path, requirements: Requirements, progress: Progress, until: float, *options: str
+) -> Environment:
+    lock = _resolve(folder, requirements, progress, until, *options)
     found = find(home, lock)
     if found:
         progress(f"Environment {found.digest[:12]} is there already ({requirements.source}).")
         return found
     digest = _digest(lock)
     with _alone(folder / f"{digest}.building", progress, until):
-        return find(home, lock) or _install(folder, digest, lock, progress, until)
+        return find(home, lock) or _install(folder, digest, lock, progress, until, *options)
 
 
 def main() -> None:
@@ -120,14 +135,16 @@ def interpreter() -> str:
     return os.path.realpath(getattr(sys, "_base_executable", sys.executable))
 
 
-def _resolve(folder: Path, requirements: Requirements, progress: Progress, until: float) -> str:
+def _kept_lock(folder: Path, requirements: Requirements) -> Path:
+    content = f"{_RECIPE} {platform.python_version()} {requirements.digest} {OURS}"
+    return folder / "resolved" / f"{hashlib.sha256(content.encode()).hexdigest()[:32]}.lock"
+
+
+def _resolve(folder: Path, requirements: Requirements, progress: Progress, until: float, *options: str) -> str:
     """The lock for these requirements: kept from the first time on, so that the same commit gets the same packages."""
     if not requirements.lines:
         return _DEFAULT_LOCK.read_text()
-    key = hashlib.sha256(f"{_RECIPE} {platform.python_version()} {requirements.digest} {OURS}".encode()).hexdigest()[
-        :32
-    ]
-    kept = folder / "resolved" / f"{key}.lock"
+    kept = _kept_lock(folder, requirements)
     if kept.exists():
         return kept.read_text()
     kept.parent.mkdir(mode=0o700, exist_ok=True)
@@ -137,7 +154,7 @@ def _resolve(folder: Path, requirements: Requirements, progress: Progress, until
         wanted.write_text("\n".join([*requirements.lines, *OURS]) + "\n")
         _uv(
             ["pip", "compile", "--quiet", "--generate-hashes", "--no-header", "--no-annotate", "--no-emit-index-url"]
-            + ["--only-binary", ":all:", "--python", interpreter(), "--output-file", str(lock), str(wanted)],
+            + ["--only-binary", ":all:", "--python", interpreter(), "--output-file", str(lock), *options, str(wanted)],
             progress,
             until,
         )
@@ -145,7 +162,7 @@ def _resolve(folder: Path, requirements: Requirements, progress: Progress, until
     return kept.read_text()
 
 
-def _install(folder: Path, digest: str, lock: str, progress: Progress, until: float) -> Environment:
+def _install(folder: Path, digest: str, lock: str, progress: Progress, until: float, *options: str) -> Environment:
     draft = Path(tempfile.mkdtemp(prefix=f".draft-{digest}-", dir=folder))
     target = folder / digest
     try:
@@ -159,7 +176,7 @@ def _install(folder: Path, digest: str, lock: str, progress: Progress, until: fl
             until,
         )
         _uv(
-            ["pip", "sync", "--require-hashes", "--only-binary", ":all:", "--python", python, str(wanted)],
+            ["pip", "sync", "--require-hashes", "--only-binary", ":all:", "--python", python, *options, str(wanted)],
             progress,
             until,
         )

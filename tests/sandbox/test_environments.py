@@ -78,6 +78,16 @@ def test_built_once_and_kept(index: Path, tmp_path: Path) -> None:
     assert not list((tmp_path / "environments").glob(".draft-*"))
 
 
+def test_a_release_that_vanished_is_chosen_anew(index: Path, tmp_path: Path) -> None:
+    wanted = Requirements(("bhsmall",), "requirements.txt")
+    first = build(tmp_path, wanted)
+    kept = environments._kept_lock(tmp_path / "environments", wanted)
+    kept.write_text(first.lock.replace("bhsmall==2.0", "bhsmall==2.0.post1"))
+    lines: list[str] = []
+    assert build(tmp_path, wanted, progress=lines.append) == first
+    assert any("choosing anew" in line for line in lines) and kept.read_text() == first.lock
+
+
 def test_what_cannot_be_resolved_is_the_user_s_error(index: Path, tmp_path: Path) -> None:
     with pytest.raises(EnvironmentFailed, match="bhsmall") as failed:
         build(tmp_path, Requirements(("bhsmall==9",), "requirements.txt"))
