@@ -126,9 +126,10 @@ def client_python(*requirements: str, with_boathouse: bool = False) -> Path:
             program = uv.find_uv_bin()
             subprocess.run([program, "venv", "-q", "--python", sys.executable, str(place)], check=True)
             install = [program, "pip", "install", "-q", "--compile-bytecode", "--python", str(python)]
-            subprocess.run([*install, *requirements], check=True)
-            if with_boathouse:
-                subprocess.run([*install, str(client)], check=True)
+            wanted = [*requirements, *([str(client)] if with_boathouse else [])]
+            # A mirror that is behind names a release that it does not have yet: asked once more, afresh.
+            if subprocess.run([*install, *wanted]).returncode != 0:
+                subprocess.run([*install, "--refresh", *wanted], check=True)
             mark.touch()
     return python
 

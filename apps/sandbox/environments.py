@@ -71,15 +71,19 @@ def build(
     until = time.monotonic() + within_seconds
     folder = home / "environments"
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    try:
-        return _build(home, folder, requirements, progress, until)
-    except EnvironmentFailed as failure:
-        # What the index offered when we resolved it does not offer any more (a withdrawn release, a mirror behind): once afresh.
-        if _VANISHED not in failure.message or not requirements.lines:
-            raise
+    options: list[str] = []
+    for last in (False, False, False, True):
+        try:
+            return _build(home, folder, requirements, progress, until, *options)
+        except EnvironmentFailed as failure:
+            # What the index offered when we resolved is not to be had (a withdrawn release, a mirror behind): choose anew.
+            if last or _VANISHED not in failure.message or not _kept_lock(folder, requirements).exists():
+                raise
         progress("A package that was chosen is not to be had any more; choosing anew.")
         _kept_lock(folder, requirements).unlink(missing_ok=True)
-        return _build(home, folder, requirements, progress, until, "--refresh")
+        options = ["--refresh"]
+        time.sleep(2)
+    raise AssertionError("the last attempt returns or raises")
 
 
 def _build(
