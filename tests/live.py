@@ -126,7 +126,7 @@ def client_python(*requirements: str, with_boathouse: bool = False) -> Path:
             program = uv.find_uv_bin()
             subprocess.run([program, "venv", "-q", "--python", sys.executable, str(place)], check=True)
             install = [program, "pip", "install", "-q", "--compile-bytecode", "--python", str(python)]
-            wanted = [*requirements, *([str(client)] if with_boathouse else [])]
+            wanted = ["certifi!=2026.10.19.post1", *requirements, *([str(client)] if with_boathouse else [])]
             # A mirror that is behind names a release that it does not have yet: asked once more, afresh.
             if subprocess.run([*install, *wanted]).returncode != 0:
                 subprocess.run([*install, "--refresh", *wanted], check=True)

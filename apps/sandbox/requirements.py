@@ -17,7 +17,8 @@ from apps.foundation.errors import UserCodeFailed
 Reader = Callable[[str], bytes | None]
 
 # What our client, and the guest programs that read tables and score, import.
-OURS = ("pyarrow>=14", "requests>=2.28")
+# That release of certifi is announced and not to be had everywhere, so that what was resolved could not be installed.
+OURS = ("pyarrow>=14", "requests>=2.28", "certifi!=2026.10.19.post1")
 # What mlflow brings that a model may use when it predicts; the rest of it is servers and databases.
 _LEAN_MLFLOW = ("numpy", "pandas", "scikit-learn", "scipy")
 _MOST_BYTES = 1024 * 1024
