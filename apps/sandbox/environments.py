@@ -32,6 +32,7 @@ _DEFAULT_LOCK = Path(__file__).with_name("default-environment.lock")
 _RECIPE = 2
 _PASSED_ON = re.compile(r"^(UV_.*|SSL_.*|HOME|PATH|LANG|XDG_.*|[a-z]+_proxy|[A-Z]+_PROXY)$")
 _VANISHED = "there is no version of"
+_TRIES = 4
 _NETWORK_WORDS = ("error sending request", "dns error", "failed to fetch", "connection refused", "timed out")
 # Tests of packages are never imported and are a third of the files. The limit is for sources made to hurt.
 _COMPILE = """
@@ -71,19 +72,20 @@ def build(
     until = time.monotonic() + within_seconds
     folder = home / "environments"
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    options: list[str] = []
-    for last in (False, False, False, True):
+    kept = _kept_lock(folder, requirements)
+    options: tuple[str, ...] = ()
+    for _ in range(_TRIES - 1):
         try:
             return _build(home, folder, requirements, progress, until, *options)
         except EnvironmentFailed as failure:
             # What the index offered when we resolved is not to be had (a withdrawn release, a mirror behind): choose anew.
-            if last or _VANISHED not in failure.message or not _kept_lock(folder, requirements).exists():
+            if _VANISHED not in failure.message or not kept.exists():
                 raise
         progress("A package that was chosen is not to be had any more; choosing anew.")
-        _kept_lock(folder, requirements).unlink(missing_ok=True)
-        options = ["--refresh"]
+        kept.unlink(missing_ok=True)
+        options = ("--refresh",)
         time.sleep(2)
-    raise AssertionError("the last attempt returns or raises")
+    return _build(home, folder, requirements, progress, until, *options)
 
 
 def _build(

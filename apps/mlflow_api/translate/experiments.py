@@ -33,7 +33,7 @@ def page(found: Page[ExperimentRow]) -> bytes:
     """The answer to a search. Empty is absent."""
     shown = []
     for row in found.items:
-        item = {
+        item: dict[str, Any] = {
             "experiment_id": str(row.number),
             "name": row.name,
             "artifact_location": row.artifact_location or f"{STORE}/{row.number}",
