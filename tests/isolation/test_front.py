@@ -119,6 +119,7 @@ def wishes(path: str, experiment: int, run: str) -> str:
         "runs/log-batch": f'{{"run_id": "{run}", "tags": [{{"key": "b", "value": "1"}}]}}',
         "runs/update": f'{{"run_id": "{run}", "run_name": "other"}}',
         "runs/search": f'{{"experiment_ids": ["{experiment}"]}}',
+        "experiments/search": f'{{"max_results": 9, "filter": "experiment_id = \'{experiment}\'"}}',
     }[path]
 
 
