@@ -2,6 +2,7 @@
 import '@fontsource-variable/inter/opsz.css';
 import '@fontsource-variable/jetbrains-mono/index.css';
 import './css/boathouse.css';
+import.meta.glob('./css/rooms/*.css', { eager: true });
 import 'htmx.org/dist/htmx.esm.js';
 import './islands/requests.ts';
 import './islands/toasts.ts';
@@ -15,3 +16,4 @@ import './islands/poll.ts';
 import './islands/log.ts';
 import './islands/lists.ts';
 import './islands/playground.ts';
+import './islands/lazy.ts';
