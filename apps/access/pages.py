@@ -25,11 +25,6 @@ LEVELS = [(level.word, f"Can {level.word}") for level in Level]
 UNTIL = [("", "no end date"), ("7", "7 days"), ("30", "30 days"), ("90", "90 days"), ("365", "a year")]
 
 
-def share_url(request: HttpRequest, resource: Resource) -> str:
-    """The address of a resource's Share dialog, for Frame(share=...)."""
-    return page_url(request, "access:share", resource_id=resource.pk)
-
-
 def resource_url(request: HttpRequest, resource: Resource) -> str:
     """The address of a resource's own page."""
     kind = get_kind(resource.kind)
@@ -249,7 +244,7 @@ def share(request: HttpRequest, resource_id: str) -> dict[str, Any] | HttpRespon
         "until": UNTIL,
         "sentences": [(level.word, sentence) for level, sentence in SENTENCES.items()],
         "names": queries.list_grantee_names() if level >= Level.MANAGE else [],
-        "here": share_url(request, resource),
+        "here": page_url(request, "access:share", resource_id=resource.pk),
         "code": {
             "curl": f"curl -X POST $BOATHOUSE_URL/api/v1/resources/{resource.pk}/share \\\n"
             '  -H "Authorization: Bearer $BOATHOUSE_TOKEN" -H "Content-Type: application/json" \\\n'
@@ -314,7 +309,7 @@ def folder(request: HttpRequest, resource_id: str = "") -> dict[str, Any] | Http
         (above.name if above.parent_id else actor.workspace.name, resource_url(request, above))
         for above in queries.list_ancestors(place)
     ]
-    frame = Frame("folder", place.name, crumbs=crumbs, share=share_url(request, place), copy=[("Path", place.path)])
+    frame = Frame("folder", place.name, crumbs=crumbs, copy=[("Path", place.path)], resource=place)
     edits = (level_of(actor, place) or 0) >= Level.EDIT
     return {"page_title": place.name, "frame": frame, "place": place, "page": rows, "edits": edits}
 

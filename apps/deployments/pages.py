@@ -8,7 +8,7 @@ from typing import Any
 from django.http import HttpRequest, HttpResponse
 
 from apps.access.levels import Level
-from apps.access.pages import resource_url, share_url
+from apps.access.pages import resource_url
 from apps.access.policy import level_of
 from apps.access.queries import find_parent, list_ancestors
 from apps.deployments import logs, operations, playground, queries
@@ -81,7 +81,7 @@ def _open(request: HttpRequest, endpoint_id: str, section: str) -> tuple[Endpoin
     ]
     serving = queries.serving_now(endpoint)
     frame = Frame(
-        "endpoint", endpoint.resource.name, crumbs, tabs, share_url(request, endpoint.resource),
+        "endpoint", endpoint.resource.name, crumbs, tabs, resource=endpoint.resource, node=("endpoint", endpoint.pk),
         copy=[("Address", endpoint.url_path), ("Path", endpoint.resource.path)], snippets=_snippets(endpoint, "{…}"),
     )  # fmt: skip
     return endpoint, {

@@ -11,7 +11,7 @@ from django.http.response import HttpResponseBase
 
 from apps.access.levels import Level
 from apps.access.models import Resource
-from apps.access.pages import resource_url, share_url
+from apps.access.pages import resource_url
 from apps.access.policy import fetch, fetch_path, level_of, visible
 from apps.access.queries import list_ancestors
 from apps.access.resources import root_resource
@@ -87,7 +87,7 @@ def _open(request: HttpRequest, experiment: Experiment, section: str) -> dict[st
     crumbs += [(above.name, resource_url(request, above)) for above in list_ancestors(resource) if above.parent_id]
     python = f'import mlflow\n\nmlflow.set_experiment("{experiment.name}")\nwith mlflow.start_run():\n    mlflow.log_metric("rmse", 14.31)'
     frame = Frame(
-        "experiment", resource.name, crumbs, tabs, share_url(request, resource),
+        "experiment", resource.name, crumbs, tabs, resource=resource,
         copy=[("Name", experiment.name), ("Id", str(experiment.number))], snippets={"Python": python},
     )  # fmt: skip
     more = {"page_title": resource.name, "frame": frame, "experiment": experiment, "here": here, "total": total}
@@ -184,8 +184,10 @@ def _open_run(request: HttpRequest, run_id: str, section: str) -> tuple[Run, dic
     python = (
         f'import mlflow\n\nrun = mlflow.get_run("{run.hex}")\nmlflow.artifacts.download_artifacts(run_id="{run.hex}")'
     )
-    share = share_url(request, experiment.resource)
-    frame = Frame("run", row.name, crumbs, tabs, share, copy=[("Run id", run.hex)], snippets={"Python": python})
+    frame = Frame(
+        "run", row.name, crumbs, tabs, copy=[("Run id", run.hex)], snippets={"Python": python},
+        resource=experiment.resource, part=f"run:{run.hex}", node=("run", run.hex),
+    )  # fmt: skip
     kind, _, key = run.activity.partition(":")
     job_url = address_of(actor.workspace.name, kind, key, "", None) if kind else ""
     models = logged_models.of_run(run)
@@ -203,7 +205,6 @@ def _open_run(request: HttpRequest, run_id: str, section: str) -> tuple[Run, dic
         "models": models,
         "edits": level >= Level.EDIT,
         "receipt": run.receipt or {},
-        "node_key": run.hex,
     }
 
 

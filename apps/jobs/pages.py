@@ -8,7 +8,7 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 
 from apps.access.levels import Level
 from apps.access.models import Resource
-from apps.access.pages import resource_url, share_url
+from apps.access.pages import resource_url
 from apps.access.policy import fetch, fetch_path, level_of
 from apps.access.queries import list_ancestors
 from apps.access.resources import root_resource
@@ -130,11 +130,13 @@ def run(request: HttpRequest, run_id: str) -> dict[str, Any]:
             Tab("Log", here, len(attempts) if len(attempts) > 1 else None, tab == "log"),
             Tab("Receipt", here + "?tab=receipt", None, tab == "receipt"),
         ],
-        share=share_url(request, job.resource),
         copy=[("Run id", str(row.pk)), ("Commit", row.commit)],
         snippets={
             "curl": f"curl -H 'Authorization: Bearer $TOKEN' {request.scheme}://{request.get_host()}/api/v1/job-runs/{row.pk}"
         },
+        resource=job.resource,
+        part=f"run:{row.pk}",
+        node=("job_run", row.pk),
     )
     return {
         "page_title": f"{job.resource.name} #{row.number}",
@@ -226,9 +228,9 @@ def _open(request: HttpRequest, job_id: str, section: str) -> tuple[Job, dict[st
         job.resource.name,
         crumbs,
         tabs,
-        share_url(request, job.resource),
         copy=[("Path", job.resource.path)],
         snippets={"curl": call},
+        resource=job.resource,
     )
     return job, {
         "page_title": job.resource.name,

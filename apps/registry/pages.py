@@ -10,7 +10,6 @@ from django.http import FileResponse, HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 
 from apps.access.levels import Level
-from apps.access.pages import share_url
 from apps.access.policy import level_of
 from apps.experiments import artifacts
 from apps.experiments.search import Comparison, Entity, Operator
@@ -95,7 +94,8 @@ def version(request: HttpRequest, model: str, number: int) -> dict[str, Any] | H
         (found.name, page_url(request, "models:detail", model=found.pk)),
     ]
     frame = Frame(
-        "version", f"{found.name} v{chosen.version}", crumbs, share=share_url(request, found.resource),
+        "version", f"{found.name} v{chosen.version}", crumbs,
+        resource=found.resource, part=f"version:{chosen.version}", node=("model_version", found.pk, chosen.version),
         copy=[("Model URI", f"models:/{found.name}/{chosen.version}")],
         snippets={"Python": f'import mlflow\n\nmodel = mlflow.pyfunc.load_model("models:/{found.name}/{chosen.version}")'},
     )  # fmt: skip
@@ -142,7 +142,7 @@ def _open(request: HttpRequest, key: str, section: str) -> tuple[RegisteredModel
     ]
     crumbs = [("Models", page_url(request, "models:list"))]
     frame = Frame(
-        "model", model.name, crumbs, tabs, share_url(request, model.resource), copy=[("Name", model.name)],
+        "model", model.name, crumbs, tabs, copy=[("Name", model.name)], resource=model.resource,
         snippets={"Python": f'import mlflow\n\nmodel = mlflow.pyfunc.load_model("models:/{model.name}/Production")'},
     )  # fmt: skip
     context = {"page_title": model.name, "frame": frame, "model": model, "is_empty": not count}

@@ -11,7 +11,7 @@ from django.http.response import HttpResponseBase
 
 from apps.access.levels import Level
 from apps.access.models import Resource
-from apps.access.pages import resource_url, share_url
+from apps.access.pages import resource_url
 from apps.access.policy import fetch, fetch_path, level_of
 from apps.access.queries import list_ancestors
 from apps.access.resources import root_resource
@@ -75,8 +75,9 @@ def _open(request: HttpRequest, repo_id: str, section: str, ref: str = "") -> tu
     crumbs = [("Repos", page_url(request, "repos:list"))]
     crumbs += [(above.name, resource_url(request, above)) for above in list_ancestors(repo.resource) if above.parent_id]
     frame = Frame(
-        "repo", repo.resource.name, crumbs, tabs, share_url(request, repo.resource),
+        "repo", repo.resource.name, crumbs, tabs,
         copy=[("Path", repo.resource.path), ("Clone address", repo.clone_url)], snippets={"CLI": f"git clone {repo.clone_url}"},
+        resource=repo.resource, node=("commit", f"{repo.pk}:{commit}") if commit else (),
     )  # fmt: skip
     more = {
         "page_title": repo.resource.name,
@@ -86,7 +87,6 @@ def _open(request: HttpRequest, repo_id: str, section: str, ref: str = "") -> tu
         "commit": commit,
         "refs": sorted(refs),
     }
-    more["commit_key"] = f"{repo.pk}:{commit}"
     return repo, {**more, "edits": level >= Level.EDIT, "manages": level >= Level.MANAGE, "is_empty": not refs}
 
 

@@ -7,7 +7,7 @@ from typing import Any
 from django.http import HttpRequest, HttpResponse
 
 from apps.access.levels import Level
-from apps.access.pages import resource_url, share_url
+from apps.access.pages import resource_url
 from apps.access.policy import level_of
 from apps.access.resources import root_resource
 from apps.foundation.errors import Forbidden, Invalid, NotFound
@@ -73,8 +73,8 @@ def _open(request: HttpRequest, name: str, section: str) -> tuple[Table, dict[st
     crumbs = [("Tables", page_url(request, "tables:list"))]
     crumbs += [(place.name, resource_url(request, place)) for place in (schema.parent, schema)]
     frame = Frame(
-        "table", table.name, crumbs, tabs, share_url(request, table.resource),
-        copy=[("Name", table.name)], snippets=_snippets(table.name, table.version),
+        "table", table.name, crumbs, tabs, copy=[("Name", table.name)], snippets=_snippets(table.name, table.version),
+        resource=table.resource, node=("table_version", table.pk, table.version),
     )  # fmt: skip
     more = {"page_title": table.name, "frame": frame, "table": table, "last": queries.version_at(table)}
     return table, {**more, "edits": level >= Level.EDIT, "manages": level >= Level.MANAGE}

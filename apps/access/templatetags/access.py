@@ -9,13 +9,9 @@ from django import template
 from django.template import Context
 from django.utils.safestring import SafeString
 
-from apps.access import grants
 from apps.access.kinds import get_kind
-from apps.access.levels import Level
 from apps.access.models import AuditEntry, Resource
 from apps.access.pages import resource_url as address_of
-from apps.access.pages import share_url
-from apps.access.policy import level_of
 from apps.foundation.templatetags.marks import chip
 
 register = template.Library()
@@ -33,24 +29,6 @@ def resource_chip(context: Context, resource: Resource, full: bool = False, stro
     """A resource as a link with its tile; `full` shows the whole path."""
     label = resource.path if full else resource.name
     return chip(resource.kind, label, address_of(context["request"], resource), strong=strong)
-
-
-@register.inclusion_tag("access/_about_rail.html", takes_context=True)
-def about_rail(context: Context, resource: Resource) -> dict[str, Any]:
-    """The first sections of every rail: what it is (with editing for who may), owner, labels."""
-    request = context["request"]
-    edits = (level_of(request.actor, resource) or 0) >= Level.EDIT
-    return {"resource": resource, "edits": edits, "request": request, "csrf_token": context.get("csrf_token")}
-
-
-@register.inclusion_tag("access/_access_rail.html", takes_context=True)
-def access_rail(context: Context, resource: Resource) -> dict[str, Any]:
-    """The rail's section on who has access: the strongest first, and the way to the Share dialog."""
-    seen: dict[str, Any] = {}
-    for row in grants.list_grants(resource):
-        seen.setdefault(row.grantee_id, row)
-    rows = sorted(seen.values(), key=lambda row: -row.level)
-    return {"rows": rows[:5], "more": max(0, len(rows) - 5), "share": share_url(context["request"], resource)}
 
 
 @register.filter

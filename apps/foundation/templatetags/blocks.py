@@ -5,9 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from django import template
-from django.utils.html import format_html
+from django.template import Context
+from django.template.loader import render_to_string
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
+from apps.foundation.pages import Frame, panels
 from apps.foundation.templatetags.marks import icon, tile
 
 register = template.Library()
@@ -19,6 +22,15 @@ NOTE_ICONS = {
     "info": "info",
     "": "info",
 }
+
+
+@register.simple_tag(takes_context=True)
+def slot(context: Context, name: str, frame: Frame | None = None, after: int = 0, before: int = 1000) -> SafeString:
+    """What rooms offer here: `{% slot "rail" frame before=40 %}`; nothing for a frame without a resource."""
+    if frame is None or frame.resource is None:
+        return SafeString("")
+    filled = panels(context["request"], name, frame, orders=range(after, before))
+    return format_html_join("\n", "{}", ((render_to_string(*piece, context["request"]),) for piece in filled))
 
 
 @register.simple_block_tag

@@ -3,59 +3,23 @@
 from __future__ import annotations
 
 from typing import Any
-from urllib.parse import urlencode
 
 from django import template
 from django.template import Context
 
 from apps.foundation.errors import NotFound
-from apps.foundation.pages import page_url
 from apps.foundation.templatetags.marks import tile
 from apps.lineage import queries
 from apps.lineage.nodes import address_of, tile_of, word
+from apps.lineage.rail import lineage_address
 
 register = template.Library()
-SHOWN = 5
-
-
-def lineage_address(request: Any, kind: str, key: str, version: str = "") -> str:
-    """The address of the lineage list around a node."""
-    wish = {"kind": kind, "id": key, **({"version": version} if version else {})}
-    return f"{page_url(request, 'lineage:list')}?{urlencode(wish)}"
 
 
 @register.simple_tag(takes_context=True)
 def lineage_url(context: Context, kind: str, key: Any, version: Any = "") -> str:
     """`{% lineage_url "table_version" table.pk 17 as href %}`."""
     return lineage_address(context["request"], kind, str(key), str(version))
-
-
-@register.inclusion_tag("lineage/_rail.html", takes_context=True)
-def lineage_rail(context: Context, kind: str, key: Any, version: Any = "") -> dict[str, Any]:
-    """The rail's mini map: one step up, the thing itself, one step down. Empty when nothing was recorded."""
-    request = context["request"]
-    try:
-        focus = queries.find_node(request.actor, kind, str(key), str(version))
-    except NotFound:
-        return {}
-    graph = queries.around(request.actor, focus, up=1, down=1)
-    sides: dict[str, list[tuple[Any, str]]] = {"up": [], "down": []}
-    for node in graph.nodes:
-        if node.id != graph.focus:
-            url = (
-                ""
-                if node.redacted
-                else address_of(request.actor.workspace.name, node.kind, node.key, node.version, node.resource_id)
-            )
-            sides["up" if node.depth < 0 else "down"].append((node, url))
-    return {
-        "focus": focus,
-        "up": sides["up"][:SHOWN],
-        "down": sides["down"][:SHOWN],
-        "more_up": max(0, len(sides["up"]) - SHOWN),
-        "more_down": max(0, len(sides["down"]) - SHOWN),
-        "href": lineage_address(request, kind, str(key), str(version)),
-    }
 
 
 @register.inclusion_tag("lineage/_made.html", takes_context=True)
