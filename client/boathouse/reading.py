@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import atexit
 import base64
 import datetime
+import gc
 import io
 import os
 import threading
 import time
+import weakref
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
@@ -24,7 +27,12 @@ WHOLE_FILE_BYTES = 4 * 1024**2
 AHEAD = 16
 RENEW_AFTER_SECONDS = 45 * 60
 
+# At the end of the process, how long to wait for Arrow's threads to let go of what was read.
+LET_GO_SECONDS = 2.0
+
 _pools: dict[int, ThreadPoolExecutor] = {}
+_tickets: weakref.WeakSet[_Ticket] = weakref.WeakSet()
+_ranges: dict[int, weakref.ref[memoryview]] = {}
 
 
 def _pool() -> ThreadPoolExecutor:
@@ -33,6 +41,15 @@ def _pool() -> ThreadPoolExecutor:
         _pools.clear()
         _pools[os.getpid()] = ThreadPoolExecutor(8, thread_name_prefix="boathouse")
     return _pools[os.getpid()]
+
+
+@atexit.register
+def _let_go() -> None:
+    """Arrow's threads drop their last references a moment after a read; one that does so while Python ends aborts it."""
+    gc.collect()
+    until = time.monotonic() + LET_GO_SECONDS
+    while (_tickets or _ranges) and time.monotonic() < until:
+        time.sleep(0.005)
 
 
 def read_table(
@@ -116,6 +133,7 @@ class _Ticket:
 
     def __init__(self, client: Client, name: str, wish: dict[str, Any]) -> None:
         self.client, self.name, self.wish = client, name, wish
+        _tickets.add(self)
         self.files: list[dict[str, Any]] = []
         answer = self._ask()
         # From now on the same version, whatever is written meanwhile.
@@ -141,6 +159,21 @@ class _Ticket:
         return body
 
 
+def _held(body: bytes) -> memoryview:
+    """The bytes, known of until Arrow has let go of them."""
+    view = memoryview(body)
+    number = id(view)
+    _ranges[number] = weakref.ref(view, lambda _: _ranges.pop(number, None))
+    return view
+
+
+def _arrow_owned(body: bytes) -> pa.Buffer:
+    """The bytes in Arrow's own memory, which its threads may free without asking Python."""
+    buffer = pa.allocate_buffer(len(body))
+    memoryview(buffer).cast("B")[:] = body
+    return buffer
+
+
 class _RemoteFile(io.RawIOBase):
     """One file of a ticket, read in ranges."""
 
@@ -162,13 +195,13 @@ class _RemoteFile(io.RawIOBase):
         self._at = offset + {io.SEEK_SET: 0, io.SEEK_CUR: self._at, io.SEEK_END: self._size}[whence]
         return self._at
 
-    def read(self, size: int = -1) -> bytes:
+    def read(self, size: int = -1) -> memoryview:  # type: ignore[override]
         end = self._size if size is None or size < 0 else min(self._size, self._at + size)
         if end <= self._at:
-            return b""
+            return memoryview(b"")
         body = self._ticket.fetch(self._index, self._at, end)
         self._at = end
-        return body
+        return _held(body)
 
 
 class _TicketFiles(pyarrow.fs.FileSystemHandler):
@@ -206,7 +239,7 @@ class _TicketFiles(pyarrow.fs.FileSystemHandler):
     def open_input_file(self, path: str) -> pa.NativeFile:
         index = int(path)
         if self._small[index]:
-            return pa.BufferReader(self._whole(index))
+            return pa.BufferReader(_arrow_owned(self._whole(index)))
         return pa.PythonFile(_RemoteFile(self.ticket, index), mode="r")
 
     def open_input_stream(self, path: str) -> pa.NativeFile:

@@ -97,3 +97,24 @@ def test_four_writers_lose_nothing_while_web_is_killed(installation: live.Instal
         (value, version) for version, value in enumerate(stored, 1)
     }
     assert api.get("/api/v1/tables/main.default.shared").json()["rows"] == 48
+
+
+PARTS = """
+import boathouse, pyarrow as pa
+for part in range(6):
+    boathouse.write_table("main.default.parts", pa.table({"a": list(range(1000)), "b": ["x"] * 1000}), mode="append")
+noise = pa.array([hash((i, "noise")) for i in range(800_000)], pa.int64())
+boathouse.write_table("main.default.large", pa.table({"noise": noise}), mode="append")
+"""
+READS = "import boathouse; print(boathouse.read_table('main.default.{}').num_rows)"
+
+
+def test_a_process_that_ends_right_after_a_read_ends_well(installation: live.Installation) -> None:
+    """Arrow's threads let go of what they read a moment later: one process in twelve was aborted by that."""
+    python = live.client_python("pyarrow", "requests", with_boathouse=True)
+    token = installation.workspace("ending-ops")
+    live.run_client(python, PARTS, installation.url, token)
+    with ThreadPoolExecutor(4) as pool:
+        wanted = ["parts", "parts", "parts", "large"] * 9
+        runs = [pool.submit(live.run_client, python, READS.format(name), installation.url, token) for name in wanted]
+        assert {run.result().strip() for run in runs} == {"6000", "800000"}
