@@ -33,6 +33,7 @@ _TYPES = {
     "experiments_history": "uuid text bigint bigint bigint float8",
     "experiments_sample": "uuid text int bigint bigint",
     "experiments_open": "bigint[]",
+    "experiments_list": "boolean bigint bigint bigint",
 }
 
 
@@ -167,6 +168,13 @@ def log_links(
     return Statement(
         "experiments_log_links", (run, told, inputs or [], [model for model, _ in made], [step for _, step in made])
     )
+
+
+def list_experiments(
+    trashed: bool | None, size: int, created: int | None = None, number: int | None = None
+) -> Statement:
+    """A page of the experiments that the caller sees, the newest first."""
+    return Statement("experiments_list", (trashed, size, created, number))
 
 
 def open_experiments(numbers: list[int] | None) -> Statement:

@@ -14,7 +14,7 @@ import psycopg
 from apps.access.middleware import token_of
 from apps.access.tokens import digest
 from apps.experiments import ingest
-from apps.experiments.experiment_search import find_experiments
+from apps.experiments.experiment_search import find_experiments, found_newest, list_newest
 from apps.experiments.finder import find_runs
 from apps.experiments.ingest import Statement, pool
 from apps.experiments.outcome import require_done
@@ -69,6 +69,10 @@ async def _search(token: bytes, message: m.SearchRuns) -> bytes:
 
 async def _search_experiments(token: bytes, message: m.SearchExperiments) -> bytes:
     search = tracking.experiment_search(message)
+    newest = list_newest(search)
+    if newest is not None:
+        ((_, *row),) = await pool.run(token, newest)
+        return experiments.page(found_newest(search, row))
     _, found = await pool.search(token, lambda _: find_experiments(search), [])
     return experiments.page(found)
 

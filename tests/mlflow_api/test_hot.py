@@ -107,6 +107,38 @@ def test_each_hot_route_answers_as_the_slow_one(live: Live, run_id: str) -> None
                 assert answers[0] == answers[1], (path, change)
 
 
+def test_pages_of_the_newest_experiments_are_those_of_the_slow_way(live: Live) -> None:
+    tags = [{"key": "b", "value": 'a "quoted"\nline'}, {"key": "a", "value": "ü"}]
+    names = ['with "quotes"', "ü\tñ", "plain", "gone"]
+    made = [post(live, "experiments/create", name=name, tags=tags)[1]["experiment_id"] for name in names]
+    assert post(live, "experiments/delete", experiment_id=made[3])[0] == 200
+    for view, last in (("ACTIVE_ONLY", "Default"), ("DELETED_ONLY", "gone"), ("ALL", "Default")):
+        token, seen = "", []
+        while token is not None:
+            told = json.dumps({"max_results": 2, "view_type": view, "page_token": token}).encode()
+            answers = [
+                json.loads(
+                    live("POST", A + "experiments/search", body=told, Content_Type="application/json", **way).body
+                )
+                for way in ({}, {"X_MLFLOW_WORKSPACE": "ours"})
+            ]
+            assert answers[0]["experiments"] == answers[1]["experiments"]
+            assert ("next_page_token" in answers[0]) == ("next_page_token" in answers[1])
+            seen += answers[0]["experiments"]
+            token = answers[0].get("next_page_token")
+        assert seen[-1]["name"] == last and len({each["experiment_id"] for each in seen}) == len(seen)
+        assert [each["creation_time"] for each in seen] == sorted(
+            (each["creation_time"] for each in seen), reverse=True
+        )
+    shown = {each["experiment_id"]: each for each in seen}
+    for number in made:
+        alone = json.loads(live("GET", f"{A}experiments/get?experiment_id={number}").body)["experiment"]
+        assert {**alone, "tags": None} == {**shown[number], "tags": None}
+        assert sorted(alone["tags"], key=str) == sorted(shown[number]["tags"], key=str)
+    theirs = post(live, "experiments/search", live.theirs.api.token, max_results=1000)[1]["experiments"]
+    assert not {each["experiment_id"] for each in theirs} & set(made)
+
+
 @pytest.mark.parametrize(
     ("body", "headers"),
     [

@@ -229,6 +229,56 @@ begin
     where (p_numbers is null or e.number = any(p_numbers)) and (v_all or e.resource_id in (select access_visible(p_user, 2)));
 end $$;
 
+-- An experiment in MLflow's shape, without its workspace and its end.
+create or replace function experiments_experiment_text(
+  p_number bigint, p_plain_name text, p_path text, p_location text, p_tags jsonb, p_trashed boolean, p_changed timestamptz,
+  p_created timestamptz) returns text
+language sql immutable as $$
+  select concat(
+    '{"experiment_id":"', p_number, '","name":', to_json(coalesce(p_plain_name, p_path)), ',"artifact_location":',
+    to_json(coalesce(nullif(p_location, ''), 'mlflow-artifacts:/' || p_number)), ',"lifecycle_stage":"',
+    case when p_trashed then 'deleted' else 'active' end, '","last_update_time":', round(extract(epoch from p_changed) * 1000)::bigint,
+    ',"creation_time":', round(extract(epoch from p_created) * 1000)::bigint,
+    ',"tags":[' || (select string_agg('{"key":' || to_json(key)::text || ',"value":' || to_json(value)::text || '}', ',')
+                    from jsonb_each_text(p_tags)) || ']')
+$$;
+
+-- What an experiment copies of its resource follows it: its path, and whether it lies in the trash.
+create or replace function experiments_follow_resource() returns trigger language plpgsql as $$
+begin
+  update experiments_experiment set path = new.path, trashed = new.deleted_at is not null where resource_id = new.id;
+  return null;
+end $$;
+
+-- A page of the experiments that the caller may see, the newest first, as items of a JSON list; where it ended when there is more.
+-- p_trashed: null for all. (p_created, p_number): where the page before it ended; null to begin.
+create or replace function experiments_list(
+  p_workspace uuid, p_user uuid, p_scopes jsonb, p_trashed boolean, p_size bigint, p_created bigint, p_number bigint,
+  out items text, out last_created bigint, out last_number bigint)
+language plpgsql set plan_cache_mode = force_generic_plan as $$
+declare
+  v_from bigint := coalesce(p_created, 9223372036854775807);
+  v_all boolean;
+  v_end text;
+begin
+  perform set_config('boathouse.workspace', p_workspace::text, true);
+  if not experiments_allowed(p_scopes, false) then return; end if;
+  v_all := access_level(p_user, (select r.id from access_resource r where r.kind = 'workspace')) >= 2;
+  select ',"workspace":' || to_json(w.name)::text || '}' into v_end from access_workspace w where w.id = p_workspace;
+  -- The rows come to the aggregates in the order of the index; sorting them again would take as long as reading them.
+  select string_agg(shown, v_end || ',') || v_end, min(created_millis), (array_agg(number))[count(*)]
+    into items, last_created, last_number
+    from (select e.shown, e.created_millis, e.number from experiments_experiment e
+          where e.created_millis <= v_from and (p_created is null or e.created_millis < p_created or e.number > p_number)
+            and (p_trashed is null or e.trashed = p_trashed) and (v_all or e.resource_id in (select access_visible(p_user, 2)))
+          order by e.created_millis desc, e.number limit p_size) page;
+  if not exists (select 1 from experiments_experiment e
+                 where e.created_millis <= last_created and (e.created_millis < last_created or e.number > last_number)
+                   and (p_trashed is null or e.trashed = p_trashed) and (v_all or e.resource_id in (select access_visible(p_user, 2)))) then
+    last_created := null; last_number := null;
+  end if;
+end $$;
+
 -- The ids in what a client says of data sets and models that a run read or made, as JSON text for its summary.
 create or replace function experiments_inputs_text(p_run bigint) returns text language sql stable as $$
   select case when d is null and m is null then '' else '{' || concat_ws(',', '"dataset_inputs":[' || d || ']', '"model_inputs":[' || m || ']') || '}' end

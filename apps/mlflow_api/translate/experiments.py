@@ -4,13 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-import orjson
-
-from apps.experiments.experiment_search import ExperimentRow
+from apps.experiments.experiment_search import FoundExperiments
 from apps.experiments.models import Experiment
-from apps.experiments.models.experiments import STORE
-from apps.foundation.clock import to_millis
-from apps.foundation.paging import Page
 
 
 def experiment(found: Experiment, workspace: str) -> dict[str, Any]:
@@ -20,8 +15,8 @@ def experiment(found: Experiment, workspace: str) -> dict[str, Any]:
         "name": found.name,
         "artifact_location": found.artifact_root,
         "lifecycle_stage": "deleted" if found.is_trashed else "active",
-        "last_update_time": to_millis(found.changed_at),
-        "creation_time": to_millis(found.resource.created_at),
+        "last_update_time": found.changed_millis,
+        "creation_time": found.created_millis,
         "workspace": workspace,
     }
     if found.tags:
@@ -29,24 +24,9 @@ def experiment(found: Experiment, workspace: str) -> dict[str, Any]:
     return shown
 
 
-def page(found: Page[ExperimentRow]) -> bytes:
+def page(found: FoundExperiments) -> bytes:
     """The answer to a search. Empty is absent."""
-    shown = []
-    for row in found.items:
-        item: dict[str, Any] = {
-            "experiment_id": str(row.number),
-            "name": row.name,
-            "artifact_location": row.artifact_location or f"{STORE}/{row.number}",
-            "lifecycle_stage": "deleted" if row.trashed else "active",
-            "last_update_time": to_millis(row.changed_at),
-            "creation_time": to_millis(row.created_at),
-            "workspace": row.workspace,
-        }
-        tags = orjson.loads(row.tags) if isinstance(row.tags, str) else row.tags
-        if tags:
-            item["tags"] = [{"key": key, "value": value} for key, value in tags.items()]
-        shown.append(item)
-    answer: dict[str, Any] = {"experiments": shown} if shown else {}
+    parts = [f'"experiments":[{found.items}]'] if found.items else []
     if found.next_token:
-        answer["next_page_token"] = found.next_token
-    return orjson.dumps(answer)
+        parts.append(f'"next_page_token":"{found.next_token}"')
+    return f"{{{','.join(parts)}}}".encode()
