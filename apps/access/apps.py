@@ -11,7 +11,7 @@ class AccessConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from apps.access import rail
+        from apps.access import panels, rail
         from apps.access.kinds import register_kind
         from apps.access.rls import grant_app_role
         from apps.foundation.pages import NavItem, Panel, register_navigation, register_panel
@@ -23,6 +23,7 @@ class AccessConfig(AppConfig):
         register_panel(Panel("rail", 10, "access/rail/_about.html", rail.about))
         register_panel(Panel("rail", 20, "access/rail/_owner.html", rail.owner))
         register_panel(Panel("rail", 30, "access/rail/_tags.html", rail.tags))
+        register_panel(Panel("home.side", 60, "access/_people.html", panels.people))
         register_panel(Panel("rail", 60, "access/rail/_access.html", rail.access))
 
         def grant(using: str, **_: Any) -> None:

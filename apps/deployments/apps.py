@@ -9,7 +9,8 @@ class DeploymentsConfig(AppConfig):
 
     def ready(self) -> None:
         from apps.access.kinds import register_kind
-        from apps.foundation.pages import NavItem, register_navigation
+        from apps.deployments.panels import live
+        from apps.foundation.pages import NavItem, Panel, register_navigation, register_panel
 
         register_kind(
             "endpoint",
@@ -22,3 +23,4 @@ class DeploymentsConfig(AppConfig):
         register_navigation(
             NavItem("deployments", "Deployments", "radio-tower", "deployments:list", group=3.3, key="d")
         )
+        register_panel(Panel("home.main", 20, "deployments/_home.html", live))

@@ -51,7 +51,7 @@ class NavItem:
 class Panel:
     """A piece that a room offers to pages of others: `template` filled by `context`, left out when that is None.
 
-    Slots of the front page (`home.main`, `home.side`, ...) call `context(request)`. Slots of every object page call
+    Slots of the front page (`home.needs`, `home.main`, `home.side`) and of the shell (`topbar`, `sidenav`) call `context(request)`. Slots of every object page call
     `context(request, frame)`: `object.mark` beside the name, `object.action` before Share, `rail` with the order
     about 10, owner 20, tags 30, the page's own block 40, lineage 50, access 60, comments 70, activity 80.
     """
@@ -251,6 +251,8 @@ def shell(request: HttpRequest) -> dict[str, Any]:
         "navigation": entries,
         "running": next((entry for entry in entries if entry["item"].running and entry["count"]), None),
         "actor": actor,
+        "topbar": panels(request, "topbar") if actor else [],
+        "sidenav": panels(request, "sidenav") if actor else [],
         "development": settings.DEVELOPMENT,
     }
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Step:
-    """One step: done when a thing of one of `kinds` is there. `section` is the side bar entry where one does it."""
+    """One step: done when a thing of one of `kinds` is there. `section` is the side bar entry where one does it, `place` what follows its address."""
 
     kinds: tuple[str, ...]
     tile: str
@@ -15,8 +15,9 @@ class Step:
     text: str
     section: str
     action: str
-    code: str = ""
-    language: str = "bash"
+    icon: str
+    snippets: tuple[tuple[str, str], ...]
+    place: str = ""
 
 
 STEPS = (
@@ -27,8 +28,9 @@ STEPS = (
         "A CSV or Parquet file, or rows written from code. Each change becomes a version.",
         "tables",
         "Upload a table",
-        'import boathouse\n\nboathouse.write_table("main.default.flights", frame, mode="overwrite")',
-        language="python",
+        "upload",
+        (("Python", 'import boathouse\n\nboathouse.write_table("main.default.flights", frame, mode="overwrite")'),),
+        place="/upload",
     ),
     Step(
         ("repo",),
@@ -37,7 +39,9 @@ STEPS = (
         "A repository here that you push to with git and a token.",
         "repos",
         "New repo",
-        "git remote add boathouse {url}/git/{workspace}/Shared/my-repo.git\ngit push boathouse main",
+        "plus",
+        (("CLI", "git remote add boathouse {url}/git/{workspace}/Shared/my-repo.git\ngit push boathouse main"),),
+        place="#newrepo",
     ),
     Step(
         # Not an experiment: every workspace begins with one.
@@ -47,7 +51,12 @@ STEPS = (
         "Run a script from a commit as a job, or log from your laptop with the mlflow client.",
         "jobs",
         "New job",
-        "export MLFLOW_TRACKING_URI={url}\nexport MLFLOW_TRACKING_TOKEN=bh_…",
+        "chart-gantt",
+        (
+            ("CLI", "export MLFLOW_TRACKING_URI={url}\nexport MLFLOW_TRACKING_TOKEN=bh_…\npython train.py"),
+            ("Python", 'import mlflow\n\nmlflow.set_experiment("/routes/first")\nmlflow.autolog()\nmodel.fit(x, y)'),
+        ),
+        place="new",
     ),
     Step(
         ("registered_model", "model"),
@@ -55,9 +64,10 @@ STEPS = (
         "Register and approve",
         "Versions, stages and who may move them.",
         "models",
-        "Models",
-        'mlflow.sklearn.log_model(model, name="model", registered_model_name="my_model")',
-        language="python",
+        "New model",
+        "plus",
+        (("Python", 'mlflow.sklearn.log_model(model, name="model", registered_model_name="my_model")'),),
+        place="#newmodel",
     ),
     Step(
         ("endpoint",),
@@ -66,7 +76,15 @@ STEPS = (
         "An endpoint over REST that follows a stage or an alias. Each answer is logged.",
         "deployments",
         "New endpoint",
-        'curl {url}/serving-endpoints/my-endpoint/invocations \\\n  -H "Authorization: Bearer $TOKEN" -H "Content-Type: application/json" -d @example.json',
+        "radio-tower",
+        (
+            (
+                "curl",
+                'curl {url}/serving-endpoints/my-endpoint/invocations \\\n  -H "Authorization: Bearer $TOKEN"'
+                ' -H "Content-Type: application/json" -d @example.json',
+            ),
+        ),
+        place="#newendpoint",
     ),
 )
 
@@ -79,7 +97,7 @@ class Shown:
     number: int
     state: str
     url: str
-    code: str
+    snippets: dict[str, str]
 
 
 def walk(present: set[str], urls: dict[str, str], *, url: str, workspace: str) -> list[Shown]:
@@ -88,6 +106,8 @@ def walk(present: set[str], urls: dict[str, str], *, url: str, workspace: str) -
     for number, step in enumerate(STEPS, 1):
         done = bool(present.intersection(step.kinds))
         now = not done and all(before.state == "done" for before in shown)
-        code = step.code.format(url=url, workspace=workspace) if not done else ""
-        shown.append(Shown(step, number, "done" if done else "now" if now else "", urls.get(step.section, ""), code))
+        snippets = {name: code.format(url=url, workspace=workspace) for name, code in step.snippets} if now else {}
+        address = urls.get(step.section, "")
+        place = address + step.place if address and not done else address
+        shown.append(Shown(step, number, "done" if done else "now" if now else "", place, snippets))
     return shown

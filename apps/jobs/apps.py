@@ -11,30 +11,17 @@ class JobsConfig(AppConfig):
     def ready(self) -> None:
         from apps.access.kinds import register_kind
         from apps.foundation.pages import NavItem, Panel, register_navigation, register_panel
+        from apps.jobs import panels
 
         def page(resource: Any) -> str:
             return f"jobs/{resource.pk}"
 
         register_kind("job", model="jobs.Job", containers={"workspace", "folder"}, icon="chart-gantt", page=page)
 
-        def running(request: Any) -> int | None:
-            from apps.jobs.pages import running_count
-
-            return running_count(request)
-
-        def newest(request: Any) -> dict[str, Any] | None:
-            from apps.jobs.pages import panel
-
-            return panel(request)
-
         register_navigation(
-            NavItem("jobs", "Jobs", "chart-gantt", "jobs:list", group=4, key="j", count=running, running=True)
+            NavItem(
+                "jobs", "Jobs", "chart-gantt", "jobs:list", group=4, key="j", count=panels.running_count, running=True
+            )
         )
-
-        def failed(request: Any) -> dict[str, Any] | None:
-            from apps.jobs.pages import failed_panel
-
-            return failed_panel(request)
-
-        register_panel(Panel("home.main", 10, "jobs/_failed_panel.html", failed))
-        register_panel(Panel("home.side", 10, "jobs/_panel.html", newest))
+        register_panel(Panel("home.needs", 50, "jobs/_needs.html", panels.needs))
+        register_panel(Panel("home.running", 10, "jobs/_running.html", panels.running))

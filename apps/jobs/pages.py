@@ -191,23 +191,6 @@ def retry(request: HttpRequest, run_id: str) -> HttpResponse:
     return go(request, page_url(request, "jobs:run", run_id=row.pk))
 
 
-def running_count(request: HttpRequest) -> int | None:
-    """How many runs are under way, for the side bar."""
-    return queries.count_active(_actor(request)) or None
-
-
-def panel(request: HttpRequest) -> dict[str, Any] | None:
-    """The newest runs, for the front page; None when there are none."""
-    runs = list(queries.list_runs(_actor(request)).order_by("-created_at")[:5])
-    return {"runs": runs, "request": request} if runs else None
-
-
-def failed_panel(request: HttpRequest) -> dict[str, Any] | None:
-    """Runs of one's own that failed and wait for a look, for the front page."""
-    runs = list(queries.list_failed_lately(_actor(request))[:5])
-    return {"runs": runs} if runs else None
-
-
 def _actor(request: HttpRequest) -> Any:
     return request.actor  # type: ignore[attr-defined]
 

@@ -14,8 +14,9 @@ class TablesConfig(AppConfig):
     def ready(self) -> None:
         from apps.access.kinds import register_kind
         from apps.access.workspaces import register_seeder
-        from apps.foundation.pages import NavItem, register_navigation
+        from apps.foundation.pages import NavItem, Panel, register_navigation, register_panel
         from apps.lineage.nodes import register_node_page
+        from apps.tables.panels import arriving
         from apps.tables.places import clean_name, seed_main
 
         register_kind(
@@ -50,6 +51,7 @@ class TablesConfig(AppConfig):
         register_seeder(seed_main)
         register_navigation(NavItem("tables", "Tables", "table-2", "tables:list", group=2, key="t", narrow=True))
         register_node_page("table_version", _version_page)
+        register_panel(Panel("home.side", 50, "tables/_arriving.html", arriving))
 
 
 def _page(resource: Any) -> str:

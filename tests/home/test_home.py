@@ -12,7 +12,7 @@ from tests.builders import World, a_folder, a_person
 def test_steps_are_ticked_in_any_order() -> None:
     shown = walk({"repo", "folder"}, {"tables": "/t"}, url="http://x", workspace="w")
     assert [step.state for step in shown] == ["now", "done", "", "", ""]
-    assert shown[0].url == "/t" and "write_table" in shown[0].code and shown[1].code == ""
+    assert shown[0].url == "/t/upload" and "write_table" in shown[0].snippets["Python"] and not shown[1].snippets
     every = walk({"repo", "table", "job", "registered_model", "endpoint"}, {}, url="", workspace="w")
     assert {step.state for step in every} == {"done"}
 

@@ -179,6 +179,13 @@ def log_tone(level: str | None) -> SafeString:
     return format_html(' class="{}"', tone) if tone else mark_safe("")
 
 
+@register.simple_tag
+def log_end(lines: Any) -> int:
+    """The number of the last line of a log, 0 without any."""
+    last = list(lines or [])[-1:]
+    return (last[0]["n"] if isinstance(last[0], dict) else last[0].n) if last else 0
+
+
 @register.filter
 def clock(moment: Any) -> str:
     """The time of day of a log line, UTC."""

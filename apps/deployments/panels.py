@@ -1,0 +1,51 @@
+"""What deployments shows on the front page: what answers now, how often, how quickly and how well."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from django.db.models import Case, F, IntegerField, Value, When
+from django.http import HttpRequest
+
+from apps.deployments import queries
+from apps.deployments.models import Endpoint
+
+SHOWN = 5
+
+
+@dataclass(frozen=True)
+class Live:
+    """An endpoint with its last hour: requests by the minute, a rate in requests per second, the share that went wrong."""
+
+    endpoint: Endpoint
+    line: list[int]
+    per_second: float
+    bad_share: float
+    p99_ms: float | None
+
+
+def live(request: HttpRequest) -> Mapping[str, Any] | None:
+    """The endpoints that serve or should, those in trouble first."""
+    seen = queries.list_endpoints(request.actor)  # type: ignore[attr-defined]
+    total = seen.count()
+    if not total:
+        return None
+    trouble = Case(
+        When(state__in=("failed", "degraded"), then=Value(0)),
+        When(wants_running=True, then=Value(1)),
+        default=Value(2),
+        output_field=IntegerField(),
+    )
+    rows = seen.order_by(trouble, F("resource__updated_at").desc(), "pk")[:SHOWN]
+    return {"endpoints": [_live(endpoint) for endpoint in rows], "total": total}
+
+
+def _live(endpoint: Endpoint) -> Live:
+    figures = queries.figures(endpoint)
+    line = [minute.requests for minute in figures.minutes]
+    # The current minute has only begun: the rate is that of the last five whole ones.
+    recent = line[-6:-1]
+    bad = (figures.refused + figures.errors) / figures.requests if figures.requests else 0.0
+    return Live(queries.describe(endpoint), line, sum(recent) / (60 * len(recent)), bad, figures.p99_ms)
