@@ -21,6 +21,7 @@ class Live:
 
     endpoint: Endpoint
     line: list[int]
+    requests: int
     per_second: float
     bad_share: float
     p99_ms: float | None
@@ -48,4 +49,6 @@ def _live(endpoint: Endpoint) -> Live:
     # The current minute has only begun: the rate is that of the last five whole ones.
     recent = line[-6:-1]
     bad = (figures.refused + figures.errors) / figures.requests if figures.requests else 0.0
-    return Live(queries.describe(endpoint), line, sum(recent) / (60 * len(recent)), bad, figures.p99_ms)
+    return Live(
+        queries.describe(endpoint), line, figures.requests, sum(recent) / (60 * len(recent)), bad, figures.p99_ms
+    )

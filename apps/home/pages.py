@@ -33,7 +33,7 @@ FIRST_CODE = {
 @page(
     "home/front.html",
     methods=["GET", "POST"],
-    fragments={"recent": "home/_recent.html", "running-now": "home/_running.html"},
+    fragments={"recent": "home/_recent.html", "running-now": "home/_running_now.html"},
 )
 def front(request: HttpRequest) -> dict[str, Any] | HttpResponse:
     """What waits, what lives, what was opened lately; the first steps until they are done or hidden."""
@@ -77,11 +77,13 @@ def front(request: HttpRequest) -> dict[str, Any] | HttpResponse:
 def _recent(request: HttpRequest) -> dict[str, Any]:
     """What one opened lately, or what the team changed lately."""
     actor = request.actor  # type: ignore[attr-defined]
-    whose = "team" if request.GET.get("recent") == "team" else "mine"
-    if whose == "mine":
+    whose, rows = request.GET.get("recent", ""), []
+    if whose != "team":
         visits = queries.list_recents(actor).order_by("-seen_at", "-pk")[:RECENT]
         rows = [(visit.resource, visit.seen_at) for visit in visits]
-    else:
+        # Who opened nothing yet sees what the others do, unless they asked for their own.
+        whose = "mine" if rows or whose == "mine" else "team"
+    if whose == "team":
         changed = access.list_recent(actor).exclude(owner=None).order_by("-updated_at", "-id")[:RECENT]
         rows = [(resource, resource.updated_at) for resource in changed]
     things = [(thing, get_kind(thing.kind), resource_url(request, thing), when) for thing, when in rows]
