@@ -1,0 +1,110 @@
+"""Templates are read by people: one element a line, none over 140 characters."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2] / "templates"
+LONGEST = 140
+# Not rewritten yet. The list only shrinks: whoever rewrites a page takes it out.
+NOT_YET = {
+    "access/_check.html",
+    "access/_link.html",
+    "access/_new_token.html",
+    "access/_settings.html",
+    "access/_share.html",
+    "access/_share_body.html",
+    "access/_workspaces.html",
+    "access/account.html",
+    "access/admin.html",
+    "access/audit.html",
+    "access/folder.html",
+    "access/groups.html",
+    "access/login.html",
+    "access/members.html",
+    "access/nowhere.html",
+    "access/principals.html",
+    "access/rail/_about.html",
+    "access/setup.html",
+    "access/tokens.html",
+    "access/trash.html",
+    "components/art.html",
+    "deployments/_live.html",
+    "deployments/_log.html",
+    "deployments/_requests.html",
+    "deployments/_table.html",
+    "deployments/_target.html",
+    "deployments/configs.html",
+    "deployments/endpoint.html",
+    "deployments/list.html",
+    "deployments/log.html",
+    "deployments/overview.html",
+    "deployments/playground.html",
+    "deployments/requests.html",
+    "deployments/settings.html",
+    "errors/broken.html",
+    "errors/denied.html",
+    "errors/missing.html",
+    "errors/other.html",
+    "errors/stale.html",
+    "experiments/_runs.html",
+    "experiments/artifacts.html",
+    "experiments/compare.html",
+    "experiments/experiment.html",
+    "experiments/list.html",
+    "experiments/metrics.html",
+    "experiments/run.html",
+    "experiments/run_frame.html",
+    "experiments/runs.html",
+    "experiments/settings.html",
+    "home/ui.html",
+    "jobs/_form.html",
+    "jobs/_run_state.html",
+    "jobs/_runs.html",
+    "jobs/detail.html",
+    "jobs/job.html",
+    "jobs/list.html",
+    "jobs/new.html",
+    "jobs/run.html",
+    "jobs/settings.html",
+    "lineage/list.html",
+    "registry/frame.html",
+    "registry/history.html",
+    "registry/list.html",
+    "registry/model.html",
+    "registry/settings.html",
+    "registry/version.html",
+    "repos/_diffs.html",
+    "repos/branches.html",
+    "repos/commits.html",
+    "repos/compare.html",
+    "repos/files.html",
+    "repos/list.html",
+    "repos/repo.html",
+    "repos/settings.html",
+    "tables/_write.html",
+    "tables/columns.html",
+    "tables/history.html",
+    "tables/list.html",
+    "tables/sample.html",
+    "tables/settings.html",
+    "tables/table.html",
+    "tables/upload.html",
+    "tables/use.html",
+    "tables/write.html",
+}
+
+
+def _long_lines(path: Path) -> list[int]:
+    return [number for number, line in enumerate(path.read_text().splitlines(), 1) if len(line) > LONGEST]
+
+
+def test_no_line_is_long() -> None:
+    found = {str(path.relative_to(ROOT)): _long_lines(path) for path in sorted(ROOT.rglob("*.html"))}
+    wrong = {name: lines for name, lines in found.items() if lines and name not in NOT_YET}
+    assert not wrong, f"one element a line, at most {LONGEST} characters: {wrong}"
+
+
+def test_the_exceptions_only_shrink() -> None:
+    done = {name for name in NOT_YET if not (ROOT / name).exists() or not _long_lines(ROOT / name)}
+    assert not done, f"rewritten or gone: take them out of NOT_YET: {sorted(done)}"
