@@ -113,7 +113,7 @@ def search(request: HttpRequest) -> dict[str, Any]:
     first = bool(pages and words) and (not found or pages[0][0] < getattr(found[0], "rank", 0))
     return {
         "found": things,
-        "pages": [place for _, place in pages],
+        "pages": pages,
         "pages_first": first,
         "text": text,
         "typed": bool(words),

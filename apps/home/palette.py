@@ -79,4 +79,4 @@ def rank_of(label: str, text: str) -> int | None:
         return 3
     if all(word in name for word in typed.split()):
         return 4
-    return 5 if len(typed) > 2 and re.search(".*".join(map(re.escape, typed)), name) else None
+    return 5 if len(typed) > 3 and re.search(".*".join(map(re.escape, typed)), name) else None

@@ -2,7 +2,7 @@
 import '@fontsource-variable/inter/opsz.css';
 import '@fontsource-variable/jetbrains-mono/index.css';
 import './css/boathouse.css';
-import.meta.glob('./css/rooms/*.css', { eager: true });
+import './css/rooms.ts';
 import 'htmx.org/dist/htmx.esm.js';
 import './islands/requests.ts';
 import './islands/toasts.ts';

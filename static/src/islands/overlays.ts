@@ -106,3 +106,7 @@ document.addEventListener('input', event => {
 // A form in a dialog that came back with errors is shown again where it was.
 const failed = all<HTMLDialogElement>('dialog.modal').find(dialog => one('[aria-invalid=true]', dialog));
 if (failed) openDialog(failed);
+
+// An address may name a dialog of its page: /repos#newrepo.
+const named = /^#[\w-]+$/.test(location.hash) ? one(location.hash) : null;
+if (named instanceof HTMLDialogElement) openDialog(named);
