@@ -275,6 +275,15 @@ class ResourceViewSet(RoomViewSet):
         operations.unshare(actor=request.actor, resource=resource, grantee=grantee)
         return empty()
 
+    @action(detail=True, methods=["post"], url_path="request-access")
+    def request_access(self, request: Request, pk: str) -> Response:
+        """Ask for a level; whoever manages it answers."""
+        wish = shape.RequestAccessIn.parse(request)
+        resource = fetch(Resource, pk, actor=request.actor, needs=Level.DISCOVER)
+        level = Level.parse(wish.pop("level"))
+        made = operations.request_access(actor=request.actor, resource=resource, level=level, **wish)
+        return shape.AccessRequestOut.response(made, 201)
+
     @action(detail=True, methods=["post"], url_path="transfer-ownership")
     def transfer_ownership(self, request: Request, pk: str) -> Response:
         """Make another member the owner."""
@@ -283,6 +292,49 @@ class ResourceViewSet(RoomViewSet):
         membership = queries.get_membership(user_id)
         return shape.ResourceOut.response(
             operations.transfer_ownership(actor=request.actor, resource=resource, membership=membership)
+        )
+
+
+@extend_schema(tags=["access"])
+class AccessRequestViewSet(RoomViewSet):
+    """Requests for access."""
+
+    serializer_class = shape.AccessRequestOut
+
+    def list(self, request: Request) -> Response:
+        """Requests that the caller may answer, or their own with `mine=true`; those answered too with `state=all`."""
+        wish = request.query_params
+        found = queries.list_access_requests(
+            request.actor, mine=wish.get("mine") == "true", waiting=wish.get("state") != "all"
+        )
+        return shape.AccessRequestOut.page(page(found, order=("-created_at", "-id"), **self.paging(request)))
+
+    @action(detail=True, methods=["post"])
+    def grant(self, request: Request, pk: str) -> Response:
+        """Give what was asked for, or another `level`."""
+        wish = shape.GrantRequestIn.parse(request)
+        if "level" in wish:
+            wish["level"] = Level.parse(wish["level"])
+        wanted = queries.get_access_request(request.actor, pk)
+        return shape.AccessRequestOut.response(
+            operations.grant_access_request(actor=request.actor, access_request=wanted, **wish)
+        )
+
+    @action(detail=True, methods=["post"])
+    def decline(self, request: Request, pk: str) -> Response:
+        """Say no."""
+        wish = shape.AnswerIn.parse(request)
+        wanted = queries.get_access_request(request.actor, pk)
+        return shape.AccessRequestOut.response(
+            operations.decline_access_request(actor=request.actor, access_request=wanted, **wish)
+        )
+
+    @action(detail=True, methods=["post"])
+    def withdraw(self, request: Request, pk: str) -> Response:
+        """Take one's own request back."""
+        wanted = queries.get_access_request(request.actor, pk)
+        return shape.AccessRequestOut.response(
+            operations.withdraw_access_request(actor=request.actor, access_request=wanted)
         )
 
 

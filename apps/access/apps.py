@@ -13,6 +13,7 @@ class AccessConfig(AppConfig):
     def ready(self) -> None:
         from apps.access import panels, rail
         from apps.access.kinds import register_kind
+        from apps.access.pages import sharing
         from apps.access.rls import grant_app_role
         from apps.foundation.pages import NavItem, Panel, register_navigation, register_panel
 
@@ -25,6 +26,9 @@ class AccessConfig(AppConfig):
         register_panel(Panel("rail", 30, "access/rail/_tags.html", rail.tags))
         register_panel(Panel("home.side", 60, "access/_people.html", panels.people))
         register_panel(Panel("rail", 60, "access/rail/_access.html", rail.access))
+        register_panel(Panel("home.main", 5, "access/_requests_panel.html", sharing.waiting))
+        register_panel(Panel("error.denied", 10, "access/_ask.html", sharing.denied))
+        register_panel(Panel("error.missing", 10, "access/_near.html", sharing.near))
 
         def grant(using: str, **_: Any) -> None:
             if using == "owner":

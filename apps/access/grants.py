@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from django.contrib.auth.models import Permission
+from django.db.models import Count
 
 from apps.access.levels import Level
 from apps.access.models import GrantPeriod, Group, GroupGrant, Resource, User, UserGrant
@@ -18,7 +19,7 @@ Grantee = User | Group
 
 @dataclass(frozen=True)
 class GrantRow:
-    """One line of the Share dialog: who, how much, where it was given (`inherited` when above), until when."""
+    """One line of the Share dialog: who, how much, where it was given (`inherited` when above), until when; a group's size."""
 
     grantee_kind: str
     grantee_id: str
@@ -28,6 +29,8 @@ class GrantRow:
     inherited: bool
     expires_at: datetime | None
     owner: bool = False
+    name: str = ""
+    size: int | None = None
 
 
 def set_grant(
@@ -82,12 +85,15 @@ def list_grants(resource: Resource) -> list[GrantRow]:
                 inherited,
                 None,
                 owner=True,
+                name=place.owner.name,
             )
             rows.append((link.depth * 2, owner))
-    for model, field in ((UserGrant, "user"), (GroupGrant, "group__group")):
-        for grant in model.objects.filter(content_object__in=above).select_related(field):
+    of_people = UserGrant.objects.filter(content_object__in=above).select_related("user")
+    of_groups = GroupGrant.objects.filter(content_object__in=above).select_related("group__group")
+    for found in (of_people, of_groups.annotate(size=Count("group__group__members"))):
+        for grant in found:
             link = above[grant.content_object_id]
-            grantee: Any = grant.user if model is UserGrant else grant.group.group
+            grantee: Any = grant.user if found is of_people else grant.group.group
             row = GrantRow(
                 kind_of(grantee),
                 str(grantee.pk),
@@ -96,6 +102,8 @@ def list_grants(resource: Resource) -> list[GrantRow]:
                 link.ancestor,
                 link.depth > 0,
                 grant.expires_at,
+                name=grantee.name,
+                size=getattr(grant, "size", None),
             )
             rows.append((link.depth * 2 + 1, row))
     return [row for _, row in sorted(rows, key=lambda pair: (pair[0], -pair[1].level, pair[1].label))]

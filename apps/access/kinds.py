@@ -8,6 +8,8 @@ from typing import Any
 
 from django.apps import apps as django_apps
 
+from apps.access.levels import Level
+
 
 @dataclass(frozen=True)
 class Kind:
@@ -23,6 +25,7 @@ class Kind:
     separator: str
     page: Callable[[Any], str] | None
     clean: Callable[[str], str]
+    abilities: tuple[tuple[str, Level], ...]
 
     @property
     def model_class(self) -> Any:
@@ -45,14 +48,36 @@ def register_kind(
     separator: str = "/",
     page: Callable[[Any], str] | None = None,
     clean: Callable[[str], str] = str,
+    reads: str = "Read it and its history",
+    uses: str = "Use it in code and jobs",
+    edits: str = "Change it and what lies inside",
 ) -> None:
     """Make a kind known. `model` is `app.Model`; `page` gives the address of a Resource's page below `/w/<workspace>/`.
 
-    `clean` gives a name as it is kept, or raises Invalid for one that this kind cannot have.
+    `clean` gives a name as it is kept, or raises Invalid for one that this kind cannot have. `reads`, `uses` and `edits` say what
+    the levels view, use and edit allow with this kind; the other levels allow the same everywhere.
     """
     label = label or name.replace("_", " ")
+    abilities = (
+        ("Know it exists, ask for access", Level.DISCOVER),
+        (reads, Level.VIEW),
+        ("Comment, mention, watch", Level.COMMENT),
+        (uses, Level.USE),
+        (edits, Level.EDIT),
+        ("Grant, rename, move, delete", Level.MANAGE),
+    )
     _kinds[name] = Kind(
-        name, model, frozenset(containers), label, plural or label + "s", icon, tile or name, separator, page, clean
+        name,
+        model,
+        frozenset(containers),
+        label,
+        plural or label + "s",
+        icon,
+        tile or name,
+        separator,
+        page,
+        clean,
+        abilities,
     )
 
 

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import IntegrityError, transaction
 
-from apps.access import audit, grants, resources, signin, tokens, workspaces
+from apps.access import audit, grants, policy, resources, signin, tokens, workspaces
 from apps.access.actor import Actor
 from apps.access.grants import Grantee
 from apps.access.levels import Level
-from apps.access.models import Group, GroupMember, Membership, Resource, Token, User
+from apps.access.models import AccessRequest, Group, GroupMember, Membership, Resource, Token, User, UserGrant
 from apps.access.operation import operation, operations
 from apps.foundation.clock import now
-from apps.foundation.errors import AlreadyExists, Conflict, Forbidden, Invalid
+from apps.foundation.errors import AlreadyExists, Conflict, Forbidden, Invalid, TooMany
+
+REQUESTS_AT_ONCE = 50
 
 # Members and service principals
 
@@ -232,6 +234,88 @@ def transfer_ownership(*, actor: Actor, resource: Resource, membership: Membersh
         actor, "access.transfer_ownership", resource, before={"owner": before}, after={"owner": membership.user.label}
     )
     return resource
+
+
+# Asking for access
+
+
+@operation(needs=Level.DISCOVER, on="resource")
+def request_access(
+    *, actor: Actor, resource: Resource, level: Level, reason: str = "", days: int | None = None
+) -> AccessRequest:
+    """Ask whoever manages a resource for a level on it; asking again changes the request that waits."""
+    _refuse_run_keys(actor)
+    own = policy.level_of(actor, resource)
+    if own is not None and own >= level:
+        raise Invalid(fields={"level": f"You can {own.word} already."})
+    waiting = AccessRequest.objects.filter(user=actor.user, state=AccessRequest.State.WAITING)
+    wish = {"level": level, "reason": reason.strip(), "days": days, "created_at": now()}
+    made = waiting.filter(resource=resource).first()
+    if made is None and waiting.count() >= REQUESTS_AT_ONCE:
+        raise TooMany(f"{REQUESTS_AT_ONCE} requests of yours wait already; withdraw one.", retry_after_seconds=3600)
+    made = made or AccessRequest(resource=resource, user=actor.user)
+    for name, value in wish.items():
+        setattr(made, name, value)
+    made.save()
+    audit.record(
+        actor, "access.request_access", resource, after={"level": level.word, "days": days}, comment=made.reason
+    )
+    return made
+
+
+@operation(needs=Level.MANAGE, on="access_request")
+def grant_access_request(
+    *,
+    actor: Actor,
+    access_request: AccessRequest,
+    level: Level | None = None,
+    days: int | None = None,
+    answer: str = "",
+) -> AccessRequest:
+    """Give what was asked for, or another level or end; a level that the person holds here already is never lowered."""
+    _require_waiting(access_request)
+    resource, person = access_request.resource, access_request.user
+    level, days = level or Level(access_request.level), days if days is not None else access_request.days
+    if not Membership.objects.filter(user=person, suspended_at__isnull=True).exists():
+        raise Conflict(f"{person.label} is no longer a member.")
+    own = UserGrant.objects.filter(content_object=resource, user=person).first()
+    if own is None or own.level < level or own.expires_at is not None:
+        until = now() + timedelta(days=days) if days else None
+        grants.set_grant(resource, person, level, by=actor.user, expires_at=until)
+    _answer(actor, access_request, AccessRequest.State.GRANTED, answer)
+    after = {"grantee": person.label, "level": level.word, "days": days}
+    audit.record(actor, "access.grant_access_request", resource, after=after, comment=answer)
+    return access_request
+
+
+@operation(needs=Level.MANAGE, on="access_request")
+def decline_access_request(*, actor: Actor, access_request: AccessRequest, answer: str = "") -> AccessRequest:
+    """Answer a request for access with no; the person is told, with the reason given."""
+    _require_waiting(access_request)
+    _answer(actor, access_request, AccessRequest.State.DECLINED, answer)
+    after = {"grantee": access_request.user.label, "level": Level(access_request.level).word}
+    audit.record(actor, "access.decline_access_request", access_request.resource, after=after, comment=answer)
+    return access_request
+
+
+@operation(needs=None, on="access_request")
+def withdraw_access_request(*, actor: Actor, access_request: AccessRequest) -> AccessRequest:
+    """Take one's own request back."""
+    _require_waiting(access_request)
+    _answer(actor, access_request, AccessRequest.State.WITHDRAWN, "")
+    audit.record(actor, "access.withdraw_access_request", access_request.resource)
+    return access_request
+
+
+def _require_waiting(access_request: AccessRequest) -> None:
+    if access_request.state != AccessRequest.State.WAITING:
+        raise Conflict(f"This request is {access_request.state} already.")
+
+
+def _answer(actor: Actor, access_request: AccessRequest, state: str, answer: str) -> None:
+    access_request.state, access_request.answer = state, answer.strip()
+    access_request.answered_by, access_request.answered_at = actor.user, now()
+    access_request.save(update_fields=["state", "answer", "answered_by", "answered_at"])
 
 
 # Folders, names and trash

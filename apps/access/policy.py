@@ -34,6 +34,8 @@ class Reason:
     group: str = ""
     expires_at: Any = None
     grant_id: Any = None
+    granted_by: str = ""
+    granted_at: Any = None
 
 
 def resource_lookup(model: type[models.Model]) -> str:
@@ -150,7 +152,8 @@ def explain(actor: Actor, resource: Resource) -> list[Reason]:
     for ancestor in above.values():
         if ancestor.owner_id is not None and ancestor.owner_id == actor.user_id:
             reasons.append(Reason(Level.MANAGE, "owner", ancestor))
-    for grant in _current(UserGrant.objects.filter(user=actor.user, content_object__in=above)):
+    own = UserGrant.objects.filter(user=actor.user, content_object__in=above).select_related("granted_by")
+    for grant in _current(own):
         reasons.append(
             Reason(
                 Level(grant.level),
@@ -158,10 +161,12 @@ def explain(actor: Actor, resource: Resource) -> list[Reason]:
                 above[grant.content_object_id],
                 expires_at=grant.expires_at,
                 grant_id=grant.pk,
+                granted_by=grant.granted_by.label if grant.granted_by else "",
+                granted_at=grant.created_at,
             )
         )
     groups = GroupGrant.objects.filter(group__in=_groups(actor.user), content_object__in=above)
-    for grant in _current(groups.select_related("group__group")):
+    for grant in _current(groups.select_related("group__group", "granted_by")):
         reasons.append(
             Reason(
                 Level(grant.level),
@@ -170,6 +175,8 @@ def explain(actor: Actor, resource: Resource) -> list[Reason]:
                 group=grant.group.group.name,
                 expires_at=grant.expires_at,
                 grant_id=grant.pk,
+                granted_by=grant.granted_by.label if grant.granted_by else "",
+                granted_at=grant.created_at,
             )
         )
     return sorted(reasons, key=lambda reason: -reason.level)

@@ -3,15 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from django.db import connection
 from django.db.models import Count, F, Q, QuerySet
 
 from apps.access.actor import Actor
 from apps.access.levels import Level
-from apps.access.models import AuditEntry, Group, GroupGrant, GroupMember, Membership, Resource, Token, User
-from apps.access.policy import Reason, authorise, explain, fetch, fetch_path, visible
+from apps.access.models import (
+    AccessRequest,
+    AuditEntry,
+    Group,
+    GroupGrant,
+    GroupMember,
+    Membership,
+    Resource,
+    ResourceAncestor,
+    Token,
+    User,
+    UserGrant,
+)
+from apps.access.policy import Reason, authorise, explain, fetch, fetch_path, level_of, visible
 from apps.access.resources import root_resource
 from apps.foundation.clock import now
 from apps.foundation.errors import Invalid, NotFound
@@ -162,10 +176,90 @@ def list_grantee_names(limit: int = 500) -> list[tuple[str, str]]:
     return [*((group.name, "group") for group in Group.objects.order_by("name")[:limit]), *names]
 
 
+def count_reached(resource: Resource) -> int:
+    """How many members and programs hold a level on a resource, through whatever."""
+    return _reaching(resource, Level.DISCOVER).count()
+
+
+def list_managers(resource: Resource, limit: int = 3) -> list[User]:
+    """People who can answer a request for a resource, its owner first."""
+    found = [m.user for m in _reaching(resource, Level.MANAGE).filter(user__kind="person").select_related("user")[:50]]
+    return sorted(found, key=lambda user: user.pk != resource.owner_id)[:limit]
+
+
+def _reaching(resource: Resource, level: Level) -> QuerySet[Membership]:
+    above = ResourceAncestor.objects.filter(resource=resource).values("ancestor_id")
+    live = Q(content_object__in=above, level__gte=level) & (Q(expires_at__isnull=True) | Q(expires_at__gt=now()))
+    groups = GroupMember.objects.filter(group__in=GroupGrant.objects.filter(live).values("group_id"))
+    return Membership.objects.filter(suspended_at__isnull=True).filter(
+        Q(user__in=UserGrant.objects.filter(live).values("user"))
+        | Q(user__in=groups.values("user"))
+        | Q(user__in=Resource.objects.filter(pk__in=above, owner__isnull=False).values("owner"))
+    )
+
+
+@dataclass(frozen=True)
+class Effect:
+    """What giving a level would change: the level before (of a person), or how many people of a group gain and how many have it."""
+
+    before: Level | None
+    gaining: int
+    unchanged: int
+
+
+def foresee(resource: Resource, grantee: Any, level: Level) -> Effect:
+    """What giving `grantee` this level on the resource would change. One statement."""
+    if isinstance(grantee, Group):
+        people = "select m.user_id from access_groupmember m where m.group_id = %s"
+    else:
+        people = "select u.id from access_user u where u.id = %s"
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"""select count(*) filter (where held < %s), count(*) filter (where held >= %s), max(held)
+            from (select coalesce(access_level(id, %s), 0) as held from ({people}) as p(id)) as levels""",
+            [int(level), int(level), resource.pk, grantee.pk],
+        )
+        gaining, unchanged, held = cursor.fetchone()
+    before = Level(held) if held and not isinstance(grantee, Group) else None
+    return Effect(before, gaining, unchanged)
+
+
 def explain_member(actor: Actor, resource: Resource, user: User) -> list[Reason]:
     """Why somebody else holds a level on a resource, for whoever manages it."""
     authorise(actor, Level.MANAGE, resource)
     return explain(Actor(user=user, workspace=actor.workspace), resource)
+
+
+def list_access_requests(actor: Actor, *, mine: bool = False, waiting: bool = True) -> QuerySet[AccessRequest]:
+    """Requests for access that the actor may answer, or with `mine` those that they made; only what waits unless told."""
+    found = AccessRequest.objects.select_related("resource", "user", "answered_by")
+    if waiting:
+        found = found.filter(state=AccessRequest.State.WAITING)
+    if mine:
+        return found.filter(user_id=actor.user_id, resource__deleted_at__isnull=True)
+    return visible(found, actor, Level.MANAGE)
+
+
+def get_access_request(actor: Actor, request_id: object) -> AccessRequest:
+    """A request that the actor made or may answer. Raises NotFound."""
+    found = AccessRequest.objects.select_related("resource", "user").filter(pk=parse_id(request_id)).first()
+    if found is None or found.user_id != actor.user_id and (level_of(actor, found.resource) or 0) < Level.MANAGE:
+        raise NotFound
+    return found
+
+
+def last_access_request(actor: Actor, resource: Resource) -> AccessRequest | None:
+    """The newest request of the actor for a resource."""
+    return AccessRequest.objects.filter(resource=resource, user_id=actor.user_id).order_by("-created_at").first()
+
+
+def list_near(actor: Actor, text: str, limit: int = 5) -> list[Resource]:
+    """What the actor may discover whose name begins like `text`: help for an address that leads nowhere."""
+    stem = text.strip().rpartition(".")[2][:40]
+    stem = stem[: max(3, len(stem) * 2 // 3)]
+    if len(stem) < 3 or parse_id(text) is not None:
+        return []
+    return list(list_resources(actor, text=stem).order_by("name", "id")[:limit])
 
 
 def list_trash(actor: Actor) -> QuerySet[Resource]:

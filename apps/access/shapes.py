@@ -140,6 +140,38 @@ class ReasonOut(Out):
     expires_at = serializers.DateTimeField(allow_null=True)
 
 
+class RequestAccessIn(In):
+    level = serializers.ChoiceField(LEVELS)
+    reason = serializers.CharField(max_length=2000, allow_blank=True, default="")
+    days = serializers.IntegerField(min_value=1, max_value=3660, allow_null=True, default=None)
+
+
+class GrantRequestIn(In):
+    level = serializers.ChoiceField(LEVELS, required=False)
+    days = serializers.IntegerField(min_value=1, max_value=3660, required=False)
+    answer = serializers.CharField(max_length=2000, allow_blank=True, default="")
+
+
+class AnswerIn(In):
+    answer = serializers.CharField(max_length=2000, allow_blank=True, default="")
+
+
+class AccessRequestOut(Out):
+    id = serializers.UUIDField()
+    resource_id = serializers.UUIDField()
+    resource_kind = serializers.CharField(source="resource.kind")
+    resource_path = serializers.CharField(source="resource.path")
+    user = serializers.CharField(source="user.label")
+    level = LevelField()
+    days = serializers.IntegerField(allow_null=True)
+    reason = serializers.CharField()
+    state = serializers.CharField()
+    created_at = serializers.DateTimeField()
+    answered_at = serializers.DateTimeField(allow_null=True)
+    answered_by = serializers.CharField(source="answered_by.label", default=None, allow_null=True)
+    answer = serializers.CharField()
+
+
 class AuditOut(Out):
     id = serializers.CharField()
     at = serializers.DateTimeField()

@@ -3,7 +3,8 @@
 from django.urls import include, path
 from rest_framework.routers import SimpleRouter
 
-from apps.access import api, entrance, pages
+from apps.access import api, entrance
+from apps.access.pages import account, admin, sharing, things
 
 router = SimpleRouter(trailing_slash=False)
 router.register("whoami", api.WhoAmIViewSet, basename="whoami")
@@ -12,29 +13,33 @@ router.register("service-principals", api.ServicePrincipalViewSet, basename="ser
 router.register("groups", api.GroupViewSet, basename="group")
 router.register("tokens", api.TokenViewSet, basename="token")
 router.register("resources", api.ResourceViewSet, basename="resource")
+router.register("access-requests", api.AccessRequestViewSet, basename="access-request")
 router.register("folders", api.FolderViewSet, basename="folder")
 router.register("audit-entries", api.AuditEntryViewSet, basename="audit-entry")
 
 api_urls = router.urls
 
 admin_urls = [
-    path("members", pages.members, name="members"),
-    path("groups", pages.groups, name="groups"),
-    path("service-principals", pages.principals, name="principals"),
-    path("tokens", pages.tokens, name="tokens"),
-    path("audit", pages.audit, name="audit"),
+    path("members", admin.members, name="members"),
+    path("groups", admin.groups, name="groups"),
+    path("service-principals", admin.principals, name="principals"),
+    path("tokens", admin.tokens, name="tokens"),
+    path("audit", admin.audit, name="audit"),
 ]
 own_urls = [
-    path("share/<uuid:resource_id>", pages.share, name="share"),
-    path("share/<uuid:resource_id>/check", pages.check, name="check"),
-    path("folders", pages.folder, name="top"),
-    path("folders/<uuid:resource_id>", pages.folder, name="folder"),
-    path("trash", pages.trash, name="trash"),
-    path("trash/<uuid:resource_id>", pages.delete, name="delete"),
-    path("describe/<uuid:resource_id>", pages.describe, name="describe"),
-    path("rename/<uuid:resource_id>", pages.rename, name="rename"),
-    path("account", pages.account, name="account"),
-    path("workspaces", pages.workspaces, name="workspaces"),
+    path("share/<uuid:resource_id>", sharing.share, name="share"),
+    path("share/<uuid:resource_id>/check", sharing.check, name="check"),
+    path("share/<uuid:resource_id>/preview", sharing.preview, name="preview"),
+    path("ask/<uuid:resource_id>", sharing.ask, name="ask"),
+    path("requests", sharing.requests, name="requests"),
+    path("folders", things.folder, name="top"),
+    path("folders/<uuid:resource_id>", things.folder, name="folder"),
+    path("trash", things.trash, name="trash"),
+    path("trash/<uuid:resource_id>", things.delete, name="delete"),
+    path("describe/<uuid:resource_id>", things.describe, name="describe"),
+    path("rename/<uuid:resource_id>", things.rename, name="rename"),
+    path("account", account.account, name="account"),
+    path("workspaces", account.workspaces, name="workspaces"),
 ]
 page_urls = [path("admin/", include((admin_urls, "admin"))), path("", include((own_urls, "access")))]
 root_urls = [

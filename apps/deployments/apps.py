@@ -18,6 +18,9 @@ class DeploymentsConfig(AppConfig):
             containers={"workspace", "folder"},
             icon="radio-tower",
             tile="endpoint",
+            reads="Read versions, requests and numbers",
+            uses="Ask it for predictions",
+            edits="Change what it serves, its size, its log",
             page=lambda resource: f"endpoints/{resource.pk}",
         )
         register_navigation(

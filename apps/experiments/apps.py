@@ -22,6 +22,8 @@ class ExperimentsConfig(AppConfig):
             containers={"workspace", "folder"},
             label="experiment",
             icon="flask-conical",
+            reads="Read runs, metrics, artifacts",
+            edits="Log runs, change and delete them, tags, text",
             page=lambda resource: f"experiments/{resource.pk}",
         )
         register_seeder(make_default)

@@ -16,7 +16,16 @@ class JobsConfig(AppConfig):
         def page(resource: Any) -> str:
             return f"jobs/{resource.pk}"
 
-        register_kind("job", model="jobs.Job", containers={"workspace", "folder"}, icon="chart-gantt", page=page)
+        register_kind(
+            "job",
+            model="jobs.Job",
+            containers={"workspace", "folder"},
+            icon="chart-gantt",
+            page=page,
+            reads="Read its runs and logs",
+            uses="Run it, cancel its runs",
+            edits="Change code, parameters, limits",
+        )
 
         register_navigation(
             NavItem(

@@ -27,6 +27,9 @@ class RegistryConfig(AppConfig):
             label="model",
             icon="box",
             tile="model",
+            reads="Read versions, metrics, lineage",
+            uses="Load and score in code, jobs, endpoints",
+            edits="Register versions, aliases, text, tags",
             separator=".",
             page=page,
         )

@@ -22,7 +22,16 @@ class ReposConfig(AppConfig):
             repo_id, _, sha = place.key.partition(":")
             return f"repos/{repo_id}/commits?commit={sha}"
 
-        register_kind("repo", model="repos.Repo", containers={"workspace", "folder"}, icon="folder-git-2", page=page)
+        register_kind(
+            "repo",
+            model="repos.Repo",
+            containers={"workspace", "folder"},
+            icon="folder-git-2",
+            page=page,
+            reads="Read, clone and fetch",
+            uses="Run its code in jobs",
+            edits="Push, branch, merge",
+        )
         register_node_page("commit", commit_page)
         register_node_page("job_run", lambda place: f"jobs/runs/{place.key}")  # jobs and lineage do not know each other
         register_navigation(NavItem("repos", "Repos", "folder-git-2", "repos:list", group=1, key="r"))

@@ -45,6 +45,8 @@ class TablesConfig(AppConfig):
             containers={"schema"},
             icon="table-2",
             separator=".",
+            reads="Read rows, columns, lineage",
+            edits="Write rows, describe columns, restore",
             page=_page,
             clean=clean_name,
         )

@@ -23,6 +23,7 @@ class Example:
 
     route: the URL pattern's name (`resource-share`); method; path: made from what set-up returned; body likewise.
     needs: the level on `made["thing"]` that suffices, or None when any member may (`filtered`: and sees only their own).
+    enough: the level from which the request is pointless and refused as invalid (asking for what one has).
     ok: the status with enough. below: what a member without a level gets (404 unless the answer is filtered instead).
     """
 
@@ -35,6 +36,7 @@ class Example:
     setup: Callable[[Side], Made] = field(default=lambda side: {})
     filtered: bool = False
     raw: bool = False  # the body is sent as bytes, not as JSON
+    enough: Level | None = None
     headers: Callable[[Made], dict[str, str]] = field(default=lambda made: {})
 
 

@@ -4,11 +4,13 @@ from apps.access.models.audit import AuditEntry
 from apps.access.models.grants import GrantPeriod, GroupGrant, UserGrant
 from apps.access.models.idempotency import IdempotentAnswer
 from apps.access.models.people import LoginFailure, Session, SignInLink, User
+from apps.access.models.requests import AccessRequest
 from apps.access.models.resources import Resource, ResourceAncestor
 from apps.access.models.tokens import Token
 from apps.access.models.workspaces import Group, GroupMember, Membership, Workspace
 
 __all__ = [
+    "AccessRequest",
     "AuditEntry",
     "GrantPeriod",
     "Group",

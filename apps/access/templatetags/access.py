@@ -10,6 +10,7 @@ from django.template import Context
 from django.utils.safestring import SafeString
 
 from apps.access.kinds import get_kind
+from apps.access.levels import Level
 from apps.access.models import AuditEntry, Resource
 from apps.access.pages import resource_url as address_of
 from apps.foundation.templatetags.marks import chip
@@ -35,6 +36,12 @@ def resource_chip(context: Context, resource: Resource, full: bool = False, stro
 def kind_label(name: str) -> str:
     """What a kind of thing is called in a sentence."""
     return get_kind(name).label
+
+
+@register.filter
+def level_word(level: int) -> str:
+    """A level as its word: `view`."""
+    return Level(level).word
 
 
 @register.filter

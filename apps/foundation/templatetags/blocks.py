@@ -33,6 +33,13 @@ def slot(context: Context, name: str, frame: Frame | None = None, after: int = 0
     return format_html_join("\n", "{}", ((render_to_string(*piece, context["request"]),) for piece in filled))
 
 
+@register.simple_tag(takes_context=True)
+def offered(context: Context, name: str, *about: Any) -> SafeString:
+    """What rooms offer to a page that is about no resource: `{% offered "error.missing" error %}`."""
+    filled = panels(context["request"], name, *about)
+    return format_html_join("\n", "{}", ((render_to_string(*piece, context["request"]),) for piece in filled))
+
+
 @register.simple_block_tag
 def card(
     content: str,

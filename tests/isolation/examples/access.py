@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from apps.access import operations
+from apps.access.actor import Actor
 from apps.access.levels import Level
+from apps.access.queries import get_membership
 from apps.access.resources import root_resource
 from apps.access.workspaces import find_or_create_person
 from tests.builders import Side, a_folder
@@ -103,6 +105,17 @@ def email(made: Made) -> dict[str, str]:
     return {"email": "new@example.com"}
 
 
+def asked(side: Side) -> Made:
+    made = folder_with_grant(side)
+    asker = Actor(user=get_membership(made["user_id"]).user, workspace=side.workspace)
+    wanted = operations.request_access(actor=asker, resource=made["thing"], level=Level.EDIT, reason="the plan of May")
+    return {**made, "request_id": str(wanted.pk)}
+
+
+def asked_and_root(side: Side) -> Made:
+    return {**asked(side), "thing": root_resource()}
+
+
 MANAGE, EDIT, VIEW, DISCOVER = Level.MANAGE, Level.EDIT, Level.VIEW, Level.DISCOVER
 EXAMPLES = [
     of("whoami-list", "GET", "/whoami", setup=lambda side: {}),
@@ -196,6 +209,40 @@ EXAMPLES = [
         needs=EDIT,
         body=lambda m: {"name": "inner", "parent_id": str(m["thing"].pk)},
         ok=201,
+    ),
+    of(
+        "resource-request-access",
+        "POST",
+        "/resources/{id}/request-access",
+        needs=DISCOVER,
+        enough=MANAGE,
+        body=lambda m: {"level": "manage", "reason": "I look after it in May"},
+        ok=201,
+    ),
+    of("access-request-list", "GET", "/access-requests", setup=asked, filtered=True),
+    of(
+        "access-request-grant",
+        "POST",
+        "/access-requests/{request_id}/grant",
+        setup=asked,
+        needs=MANAGE,
+        body=lambda m: {},
+    ),
+    of(
+        "access-request-decline",
+        "POST",
+        "/access-requests/{request_id}/decline",
+        setup=asked,
+        needs=MANAGE,
+        body=lambda m: {"answer": "not this year"},
+    ),
+    of(
+        "access-request-withdraw",
+        "POST",
+        "/access-requests/{request_id}/withdraw",
+        setup=asked_and_root,
+        needs=MANAGE,
+        body=lambda m: {},
     ),
     of("audit-entry-list", "GET", "/audit-entries", setup=root, needs=MANAGE),
 ]
