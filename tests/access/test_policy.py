@@ -49,7 +49,7 @@ def test_levels_come_down_from_containers_and_groups_and_end(world: World) -> No
         (Level.USE, "group", "analysts", folder)
     ]
     assert set(visible(Resource, ben, Level.USE).filter(kind="folder", path__startswith="/plans")) == {folder, inner}
-    grants.set_grant(folder, group, Level.USE, by=None, expires_at=now() - timedelta(seconds=1))
+    grants.set_grant(folder, group, Level.USE, by=None, expires_at=now() - timedelta(hours=1))
     assert level_of(ben, inner) is None and explain(ben, inner) == []
     assert not visible(Resource, ben).filter(pk=inner.pk).exists()
 
