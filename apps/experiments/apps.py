@@ -30,5 +30,5 @@ class ExperimentsConfig(AppConfig):
         register_activity("run", check=check_run, node=find_run_node)
         register_node_page("run", lambda place: f"runs/{place.key.replace('-', '')}")
         register_navigation(
-            NavItem("experiments", "Experiments", "flask-conical", "experiments:list", group=3, key="e")
+            NavItem("experiments", "Experiments", "flask-conical", "experiments:list", group=3, key="e", narrow=True)
         )

@@ -34,4 +34,4 @@ class RegistryConfig(AppConfig):
             page=page,
         )
         register_node_page("model_version", version_page)
-        register_navigation(NavItem("models", "Models", "box", "models:list", group=3, key="m"))
+        register_navigation(NavItem("models", "Models", "box", "models:list", group=3, key="m", narrow=True))
