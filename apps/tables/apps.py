@@ -16,6 +16,7 @@ class TablesConfig(AppConfig):
         from apps.access.workspaces import register_seeder
         from apps.foundation.pages import NavItem, Panel, register_navigation, register_panel
         from apps.lineage.nodes import register_node_page
+        from apps.tables import difference, rowhistory, sampling, statistics  # noqa: F401  (they say how they are worked out)
         from apps.tables.panels import arriving
         from apps.tables.places import clean_name, seed_main
 

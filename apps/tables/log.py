@@ -169,3 +169,17 @@ def settle(root: Path, version: int) -> None:
 
 def log_file(root: Path, version: int) -> Path:
     return root / "_delta_log" / f"{version:020}.json"
+
+
+def file_lives(root: Path, newest: int) -> dict[str, list[tuple[int, int | None]]]:
+    """Each file that was ever part of a version up to `newest`: from which version, and from which on no more (None: still)."""
+    real = os.path.realpath(root)
+    lives: dict[str, list[tuple[int, int | None]]] = {}
+    for version in range(newest + 1):
+        for line in log_file(root, version).read_bytes().splitlines():
+            action = json.loads(line)
+            if added := action.get("add"):
+                lives.setdefault(checked_path(real, added["path"]), []).append((version, None))
+            elif (removed := action.get("remove")) and (spans := lives.get(checked_path(real, removed["path"]))):
+                spans[-1] = (spans[-1][0], version)
+    return lives

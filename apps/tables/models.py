@@ -41,7 +41,14 @@ class Table(WorkspaceModel):
 
     FOLDER = "delta"
 
+    class Purpose(models.TextChoices):
+        PLAIN = "", "Table"
+        FEATURES = "features", "Feature table"
+        INFERENCE = "inference", "Inference table"
+
     resource = models.OneToOneField("access.Resource", primary_key=True, on_delete=models.CASCADE, related_name="+")
+    purpose = models.CharField(max_length=20, choices=Purpose.choices, default=Purpose.PLAIN, blank=True)
+    key_columns = models.JSONField(default=list)
     version = models.BigIntegerField(default=-1)
     columns = models.JSONField(default=list)
     rows = models.BigIntegerField(default=0)
@@ -72,6 +79,7 @@ class TableVersion(WorkspaceModel):
         OVERWRITE = "overwrite", "Overwritten"
         RESTORE = "restore", "Restored"
         ADD_COLUMNS = "add_columns", "Columns added"
+        COMPACT = "compact", "Files joined"
         OTHER = "other", "Changed"
 
     id = models.BigAutoField(primary_key=True)
@@ -149,3 +157,101 @@ class StagedWrite(WorkspaceModel):
 
     def __str__(self) -> str:
         return f"{self.schema}.{self.name}"
+
+
+class ColumnNote(WorkspaceModel):
+    """What people say of a column: a description and tags. Found by the column's name in small letters."""
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    table = models.ForeignKey(Table, on_delete=models.CASCADE, related_name="column_notes", db_index=False)
+    name = models.CharField(max_length=255)
+    description = models.TextField(blank=True)
+    tags = models.JSONField(default=list)
+
+    resource_path = "table"
+
+    class Meta:
+        constraints: ClassVar[list[Any]] = [
+            models.UniqueConstraint(fields=["table", "name"], name="tables_column_note_once")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.table} {self.name}"
+
+
+class Computation(WorkspaceModel):
+    """One thing worked out from a table's files, once, in a process of its own: statistics, a difference, a row's history.
+
+    Versions never change, so what was found stays true. `attempt` is the fence: only who claimed it last may write its end.
+    """
+
+    class Kind(models.TextChoices):
+        STATISTICS = "statistics", "Statistics"
+        DIFFERENCE = "difference", "Difference"
+        ROW_HISTORY = "row_history", "History of a row"
+        RANDOM_ROWS = "random_rows", "Random rows"
+
+    class State(models.TextChoices):
+        WAITING = "waiting", "Waiting"
+        RUNNING = "running", "Running"
+        READY = "ready", "Ready"
+        FAILED = "failed", "Failed"
+        CANCELED = "canceled", "Canceled"
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    table = models.ForeignKey(Table, on_delete=models.CASCADE, related_name="computations", db_index=False)
+    kind = models.CharField(max_length=20, choices=Kind.choices)
+    digest = models.CharField(max_length=64)
+    wish = models.JSONField(default=dict)
+    state = models.CharField(max_length=20, choices=State.choices, default=State.WAITING)
+    attempt = models.UUIDField(null=True)
+    done = models.IntegerField(default=0)
+    total = models.IntegerField(default=0)
+    result = models.JSONField(default=dict)
+    error = models.TextField(blank=True)
+    created_at = models.DateTimeField(default=now)
+    stepped_at = models.DateTimeField(default=now)
+    finished_at = models.DateTimeField(null=True)
+
+    resource_path = "table"
+
+    class Meta:
+        constraints: ClassVar[list[Any]] = [
+            models.UniqueConstraint(fields=["table", "kind", "digest"], name="tables_computation_once")
+        ]
+        indexes: ClassVar[list[Any]] = [models.Index(fields=["workspace", "state"], name="tables_computation_state")]
+
+    @property
+    def folder(self) -> Path:
+        """Where rows lie that it found."""
+        return location(self.table.resource, "computed", str(self.pk))
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it is still waited for."""
+        return self.state in (self.State.WAITING, self.State.RUNNING)
+
+    @property
+    def percent(self) -> int | None:
+        """How far it is, where that is known."""
+        return round(100 * self.done / self.total) if self.total else None
+
+    def __str__(self) -> str:
+        return f"{self.get_kind_display()} of {self.table}"
+
+
+class ReadCount(WorkspaceModel):
+    """How many reads of a table were asked for on a day (UTC)."""
+
+    id = models.BigAutoField(primary_key=True)
+    table = models.ForeignKey(Table, on_delete=models.CASCADE, related_name="read_counts", db_index=False)
+    day = models.DateField()
+    count = models.BigIntegerField(default=0)
+
+    class Meta:
+        constraints: ClassVar[list[Any]] = [
+            models.UniqueConstraint(fields=["table", "day"], name="tables_read_count_once")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.table} {self.day}: {self.count}"

@@ -12,9 +12,10 @@ from apps.access.models import Resource
 from apps.access.operation import operation
 from apps.access.resources import create_resource, find_resource
 from apps.foundation.errors import Conflict, Invalid
-from apps.tables import commits, delta, parsing, places, staging
+from apps.tables import columns as column_notes
+from apps.tables import commits, computations, delta, parsing, places, staging
 from apps.tables.arrow import pa
-from apps.tables.models import Catalog, Schema, StagedWrite, Table, TableVersion
+from apps.tables.models import Catalog, ColumnNote, Computation, Schema, StagedWrite, Table, TableVersion
 from apps.tables.types import schema_from
 
 Kind = TableVersion.Kind
@@ -138,6 +139,42 @@ def restore_version(
         actor, "tables.restore_version", table, after={"version": made.version, "restored": version}, comment=note
     )
     return made
+
+
+@operation(needs=Level.EDIT, on="table")
+def describe_column(
+    *, actor: Actor, table: Table, column: str, description: str | None = None, tags: Sequence[str] | None = None
+) -> ColumnNote:
+    """Say what a column is and tag it; what is not given stays."""
+    note, before, after = column_notes.describe(table, column, description, tags)
+    audit.record(actor, "tables.describe_column", table, before=before, after=after)
+    return note
+
+
+@operation(needs=Level.EDIT, on="table")
+def declare_key(*, actor: Actor, table: Table, key: Sequence[str]) -> Table:
+    """Say which columns tell one row from another, for differences and histories; none takes the declaration back."""
+    before, after = table.key_columns, column_notes.columns_of_key(table, key)
+    table.key_columns = after
+    table.save(update_fields=["key_columns"])
+    audit.record(actor, "tables.declare_key", table, before={"key": before}, after={"key": after})
+    return table
+
+
+@operation(needs=Level.VIEW, on="computation")
+def cancel_computation(*, actor: Actor, computation: Computation) -> Computation:
+    """End what is being worked out from a table."""
+    computations.cancel(computation)
+    audit.record(actor, "tables.cancel_computation", computation, after={"of": computation.kind})
+    return computation
+
+
+@operation(needs=Level.VIEW, on="computation")
+def repeat_computation(*, actor: Actor, computation: Computation) -> Computation:
+    """Work out again what failed or was canceled."""
+    computations.begin_again(computation)
+    audit.record(actor, "tables.repeat_computation", computation, after={"of": computation.kind})
+    return computation
 
 
 @operation(needs=Level.EDIT, on="schema", open_to_makers=True)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.db import connection
 
 from apps.access.actor import Actor
-from apps.access.tasks import upkeep_task, workspace_task
-from apps.tables import parsing, staging
+from apps.access.tasks import stepped_task, upkeep_task, workspace_task
+from apps.tables import computations, parsing, sql, staging
 from apps.tables.models import StagedWrite
 
 
@@ -23,6 +25,33 @@ def parse_upload(actor: Actor, write_id: str) -> None:
 def abandon_overdue(actor: Actor) -> int:
     """Abandon writes of one workspace that nobody finished in time; how many."""
     return staging.sweep()
+
+
+@stepped_task(queue="sql")
+def compute(open_scope: Any, computation_id: str) -> None:
+    """Work one thing out from a table's files, in a process of its own; a second one at the same time does nothing."""
+    with open_scope():
+        claimed = computations.claim(computation_id)
+    if claimed is None:
+        return
+    mine, plan = claimed
+
+    def wanted(done: int) -> bool:
+        with open_scope():
+            return computations.go_on(mine, done)
+
+    why = "It could not be worked out; this is a fault of ours, and it is in the log."
+    try:
+        result = plan.read(sql.run(plan.views, plan.statements, wanted=wanted))
+        why = ""
+    except sql.StatementFailed as failed:
+        why = str(failed)
+    finally:
+        with open_scope():
+            if why:
+                computations.fail(mine, why)
+            else:
+                computations.finish(mine, result)
 
 
 @upkeep_task()

@@ -11,7 +11,8 @@ import pyarrow.parquet as pq
 
 from apps.access.actor import Actor
 from apps.tables import operations, queries, staging
-from apps.tables.models import Table, TableVersion
+from apps.tables.models import Computation, Table, TableVersion
+from apps.tables.tasks import compute
 
 ROWS = pa.table({"n": pa.array([1, 2, 3], pa.int64()), "name": ["a", "b", None]})
 
@@ -51,6 +52,13 @@ def a_table(actor: Actor, name: str = "main.default.flights", rows: pa.Table = R
 def write(actor: Actor, table: Table, rows: pa.Table, how: Any = operations.append, **more: Any) -> TableVersion:
     """One more version."""
     return how(actor=actor, table=table, write=a_write(actor, table.name, rows), **more)
+
+
+def worked_out(found: Computation) -> Computation:
+    """The computation after a worker did it."""
+    compute.run(str(found.workspace_id), str(found.pk))
+    found.refresh_from_db()
+    return found
 
 
 async def ask(app: Any, method: str, path: str, body: bytes = b"", **headers: str) -> tuple[int, dict[str, str], bytes]:
