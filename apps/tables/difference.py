@@ -217,17 +217,22 @@ def _difference(shown: Sequence[str], key: Sequence[str], retyped: set[str]) -> 
             " from (select *, true as __here from a) a full join (select *, true as __here from b) b"
             f" on {same} where a.__here is null or b.__here is null or {differs}"
         ]
-    a = f"select {', '.join(value('a', name) for name in shown)} from a"
-    b = f"select {', '.join(value('b', name) for name in shown)} from b"
+    # Equal rows are counted on both sides at once; what is left over came or went, as often as it is left over.
     places = range(len(shown))
-    parts = []
-    for kind, here, there, mark in (("added", b, a, "b"), ("removed", a, b, "a")):
-        columns = ", ".join(
-            f"v{i} as {side}{i}" if side == mark else f"null as {side}{i}" for side in "ab" for i in places
-        )
-        names = ", ".join(f"v{i}" for i in places)
-        parts.append(f"select '{kind}' as kind, {columns} from ({here} except all {there}) as x({names})")
-    return [f"create temp table d as {' union all '.join(parts)}"]
+    sides = (
+        f"select {', '.join(f'{value(side, name)} as v{i}' for i, name in enumerate(shown))}, {sign} as d from {side}"
+        for side, sign in (("a", -1), ("b", 1))
+    )
+    values = ", ".join(f"v{i}" for i in places)
+    old = [f"case when d < 0 then v{i} end as a{i}" for i in places]
+    new = [f"case when d > 0 then v{i} end as b{i}" for i in places]
+    left = (
+        f"select {values}, sum(d)::bigint as d from ({' union all '.join(sides)}) group by {values} having sum(d) <> 0"
+    )
+    return [
+        f"create temp table d as select case when d > 0 then 'added' else 'removed' end as kind, {', '.join([*old, *new])}"
+        f" from ({left}) as left_over, unnest(range(abs(d)))"
+    ]
 
 
 def _counts(shown: Sequence[str]) -> str:
