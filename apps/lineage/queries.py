@@ -12,6 +12,7 @@ from apps.access.actor import Actor
 from apps.access.levels import Level
 from apps.access.models import Resource
 from apps.access.policy import visible
+from apps.access.scope import current_workspace
 from apps.foundation.errors import NotFound
 from apps.lineage.models import LineageEdge, LineageNode
 
@@ -31,6 +32,14 @@ class SeenNode:
     depth: int
     redacted: bool
     resource_id: Any = None
+
+
+@dataclass(frozen=True)
+class Use:
+    """A thing or activity that something went into, and which of its versions did."""
+
+    node: SeenNode
+    versions: list[str]
 
 
 @dataclass(frozen=True)
@@ -66,6 +75,37 @@ def around(actor: Actor, focus: LineageNode, *, up: int = 5, down: int = 5) -> G
     below, cut_down = _walk(focus, "downstream", min(down, DEPTH_MAX))
     placed = {**below, **{node: -depth for node, depth in depths.items()}, focus.pk: 0}
     return _graph(actor, focus, placed, cut_up or cut_down)
+
+
+def uses_of(actor: Actor, kind: str, key: str, *, depth: int = 6) -> list[Use]:
+    """What came of a thing in any of its versions, newest first: runs, models, endpoints, tables; redacted ones keep their place."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "with recursive start as (select id, version from lineage_lineagenode where workspace_id = %s and kind = %s and key = %s"
+            " order by created_at desc limit %s),"
+            " walk(origin, id, depth) as (select version, id, 0 from start union select w.origin, e.target_id, w.depth + 1"
+            " from walk w join lineage_lineageedge e on e.source_id = w.id join lineage_lineagenode n on n.id = w.id"
+            " where w.depth < %s and (w.depth = 0 or n.kind not in ('person', 'table_version')))"
+            " select id, min(depth), array_agg(distinct origin) from walk where depth > 0 group by id limit %s",
+            [current_workspace().pk, kind, key, NODES_MAX, min(depth, DEPTH_MAX), NODES_MAX],
+        )
+        reached = {row[0]: (row[1], row[2]) for row in cursor.fetchall()}
+    nodes = list(LineageNode.objects.filter(pk__in=reached).order_by("-created_at", "-id"))
+    hidden = _hidden(actor, nodes)
+    return [
+        Use(_seen(node, reached[node.pk][0], node.pk in hidden), sorted(reached[node.pk][1], key=_number)) for node in nodes
+        if (node.kind, node.key) != (kind, key)
+    ]  # fmt: skip
+
+
+def _number(version: str) -> tuple[int, str]:
+    return (int(version), "") if version.isdecimal() else (0, version)
+
+
+def _seen(node: LineageNode, depth: int, hidden: bool) -> SeenNode:
+    if hidden:
+        return SeenNode(str(node.pk), node.kind, "", "", "", depth, True)
+    return SeenNode(str(node.pk), node.kind, node.key, node.version, node.name, depth, False, node.resource_id)
 
 
 def path_between(actor: Actor, source: LineageNode, target: LineageNode) -> Graph:
@@ -110,14 +150,7 @@ def _walk(focus: LineageNode, direction: str, depth: int) -> tuple[dict[Any, int
 def _graph(actor: Actor, focus: LineageNode, placed: dict[Any, int], truncated: bool) -> Graph:
     nodes = list(LineageNode.objects.filter(pk__in=placed))
     hidden = _hidden(actor, nodes)
-    seen = [
-        SeenNode(str(node.pk), node.kind, "", "", "", placed[node.pk], True)
-        if node.pk in hidden
-        else SeenNode(
-            str(node.pk), node.kind, node.key, node.version, node.name, placed[node.pk], False, node.resource_id
-        )
-        for node in nodes
-    ]
+    seen = [_seen(node, placed[node.pk], node.pk in hidden) for node in nodes]
     edges = LineageEdge.objects.filter(source__in=placed, target__in=placed)
     shown = [
         (str(edge.source_id), str(edge.target_id), {} if {edge.source_id, edge.target_id} & hidden else edge.facts)

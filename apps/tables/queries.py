@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import uuid
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
-from django.db.models import QuerySet
+from django.db.models import QuerySet, Sum
 
 from apps.access.actor import Actor
 from apps.access.levels import Level
 from apps.access.models import Resource
 from apps.access.policy import authorise, fetch, fetch_path, visible
 from apps.access.resources import find_resource
+from apps.foundation.clock import now
 from apps.foundation.errors import Invalid, NotFound
 from apps.foundation.ids import parse_id
+from apps.lineage.queries import SeenNode, Use, uses_of
 from apps.tables import delta, places
-from apps.tables.models import Catalog, Schema, StagedWrite, Table, TableVersion
+from apps.tables.models import Catalog, Computation, Schema, StagedWrite, Table, TableVersion
 from apps.tables.types import describe, plain
 
 PREVIEW_ROWS_MAX = 1000
@@ -145,6 +147,54 @@ def find_version(table: Table, *, key: str, write_id: uuid.UUID) -> TableVersion
     """The version that this key or staged write made, or None."""
     versions = table.versions.select_related("table__resource")
     return (versions.filter(key=key).first() if key else None) or versions.filter(write_id=write_id).first()
+
+
+def get_computation(table: Table, reference: str) -> Computation:
+    """One of the table's computations, by id. Raises NotFound."""
+    wanted = parse_id(reference)
+    found: Computation | None = table.computations.filter(pk=wanted).first() if wanted else None
+    if found is None:
+        raise NotFound
+    return found
+
+
+def reads_this_week(table: Table) -> int:
+    """How many reads were asked for in the last seven days."""
+    since = now().date() - timedelta(days=6)
+    return table.read_counts.filter(day__gte=since).aggregate(sum=Sum("count"))["sum"] or 0
+
+
+def models_of_versions(actor: Actor, table: Table) -> dict[int, list[SeenNode]]:
+    """The model versions that came of each version of the table, as far as the actor may see them."""
+    found: dict[int, list[SeenNode]] = {}
+    for use in uses_of(actor, "table_version", str(table.pk)):
+        if use.node.kind == "model_version" and not use.node.redacted:
+            for version in use.versions:
+                found.setdefault(int(version), []).append(use.node)
+    return found
+
+
+@dataclass(frozen=True)
+class UseGroup:
+    """Everything of one kind that a table went into; `hidden` is how many more there are that the actor may not see."""
+
+    kind: str
+    uses: list[Use]
+    hidden: int
+
+
+def uses(actor: Actor, table: Table) -> list[UseGroup]:
+    """Who uses the table, by kind."""
+    found: dict[str, list[Use]] = {}
+    for use in uses_of(actor, "table_version", str(table.pk)):
+        found.setdefault(use.node.kind, []).append(use)
+    kinds = ("endpoint", "model_version", "run", "job_run", "table_version", "logged_model", "person")
+    return [
+        UseGroup(
+            kind, [use for use in found[kind] if not use.node.redacted], sum(use.node.redacted for use in found[kind])
+        )
+        for kind in sorted(found, key=lambda kind: kinds.index(kind) if kind in kinds else len(kinds))
+    ]
 
 
 def preview(

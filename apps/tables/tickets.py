@@ -83,9 +83,19 @@ def give(
         for file in reversed(state.measured_files if wanted else state.files)
         if pruning.may_match(file, wanted)
     ]
+    _count(table)
     for node in activities.nodes(doing or activities.of_actor(actor), actor.label):
         observe_read(node, version_node(table, at.version), columns=list(columns or ()) or "all", filter=_told(filter))
     return Ticket(table, at.version, at.committed_at, ipc(state.schema), at.rows, len(state.files), files, expires)
+
+
+def _count(table: Table) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "insert into tables_readcount as r (workspace_id, table_id, day, count) values (%s, %s, %s, 1)"
+            " on conflict (table_id, day) do update set count = r.count + 1",
+            [table.workspace_id, table.pk, now().date()],
+        )
 
 
 def redeem(link: str) -> Path:

@@ -3,7 +3,7 @@
 from django.urls import include, path
 from rest_framework.routers import SimpleRouter
 
-from apps.tables import api, pages
+from apps.tables import api, list_pages, pages, upload_pages
 
 router = SimpleRouter(trailing_slash=False)
 router.register("catalogs", api.CatalogViewSet, basename="catalog")
@@ -14,12 +14,14 @@ router.register("table-writes", api.TableWriteViewSet, basename="table-write")
 api_urls = router.urls
 
 own_urls = [
-    path("", pages.list_tables, name="list"),
-    path("/upload", pages.upload, name="upload"),
-    path("/writes/<uuid:write_id>", pages.write, name="write"),
+    path("", list_pages.list_tables, name="list"),
+    path("/upload", upload_pages.upload, name="upload"),
+    path("/writes/<uuid:write_id>", upload_pages.write, name="write"),
     path("/<str:name>", pages.detail, name="detail"),
     path("/<str:name>/sample", pages.sample, name="sample"),
     path("/<str:name>/history", pages.versions, name="history"),
+    path("/<str:name>/row", pages.row, name="row"),
+    path("/<str:name>/uses", pages.uses, name="uses"),
     path("/<str:name>/use", pages.use, name="use"),
     path("/<str:name>/settings", pages.settings, name="settings"),
 ]

@@ -46,7 +46,7 @@ def test_list_and_sections(world: World, table: Table, ada: Client) -> None:
     columns = text_of(ada.get(here))
     assert "origin" in columns and "25.00 %" in columns and NASTY not in columns
     sample = text_of(ada.get(f"{here}/sample?version=0"))
-    assert "3 of 3 rows of version 0" in sample and NASTY not in sample
+    assert "The newest 3 rows of 3" in sample and NASTY not in sample
     assert ada.get(f"{here}/sample?version=7").status_code == 404
     assert ada.get(f"{here}/sample?version=x").status_code == 422
     assert ada.get(f"{here}/sample?timestamp=1999-01-01T00:00:00Z").status_code == 404

@@ -1,0 +1,78 @@
+"""`{% load tables %}`: values and effects as the pages of tables write them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import template
+from django.http import HttpRequest
+from django.template import Context
+from django.utils.safestring import SafeString
+
+from apps.foundation.templatetags.figures import number
+from apps.foundation.templatetags.marks import chip
+from apps.lineage.nodes import address_of, tile_of, word
+from apps.lineage.queries import SeenNode
+from apps.tables import history
+from apps.tables.models import TableVersion
+
+register = template.Library()
+
+
+@register.filter
+def bound(text: str | None, column: history.ColumnRow) -> Any:
+    """The smallest or largest value of a column, as a person writes it."""
+    if text is None:
+        return ""
+    if column.family == "number":
+        return number(text)
+    if column.family == "time":
+        return text.removesuffix("+00").removesuffix(" 00:00:00")
+    return text
+
+
+@register.filter
+def effect(version: TableVersion) -> str:
+    """What a version did, in a few words."""
+    return history.effect(version)
+
+
+@register.filter
+def look(version: TableVersion) -> tuple[str, str, str]:
+    """Class of the mark, icon and tone of a version's kind."""
+    return history.LOOKS[TableVersion.Kind(version.kind)]
+
+
+@register.filter
+def doing(version: TableVersion | None, request: HttpRequest) -> list[tuple[str, str]]:
+    """On behalf of what a version was written, people left out: (word, address or nothing)."""
+    pairs = [activity.partition(":") for activity in (version.activities if version else ())]
+    workspace = request.actor.workspace.name  # type: ignore[attr-defined]
+    return [(word(kind), address_of(workspace, kind, key, "", None)) for kind, _, key in pairs if kind != "person"]
+
+
+@register.simple_tag(takes_context=True)
+def node_chip(context: Context, node: SeenNode) -> SafeString:
+    """A node of the lineage as a link."""
+    workspace = context["request"].actor.workspace.name
+    label = f"{node.name or word(node.kind)}{f' v{node.version}' if node.version else ''}"
+    address = address_of(workspace, node.kind, node.key, node.version, node.resource_id)
+    return chip(tile_of(node.kind), label, address)
+
+
+@register.filter
+def node_words(kind: str) -> str:
+    """What several nodes of a kind are called."""
+    return word(kind, 2)
+
+
+@register.filter
+def is_number(value: Any) -> bool:
+    """Whether a cell holds a number, which stands at the right."""
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+@register.filter
+def join_text(text: str, value: Any) -> str:
+    """Text with a value behind it."""
+    return f"{text}{value}"
