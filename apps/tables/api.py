@@ -14,7 +14,7 @@ from apps.access.resources import root_resource
 from apps.foundation.api import RoomViewSet, empty
 from apps.foundation.errors import AlreadyExists
 from apps.foundation.paging import page
-from apps.tables import activities, operations, places, queries, staging, tickets
+from apps.tables import activities, difference, operations, places, queries, rowhistory, staging, statistics, tickets
 from apps.tables import shapes as shape
 
 LATEST_FIRST = ("-resource__updated_at", "-resource__id")
@@ -147,6 +147,56 @@ class TableViewSet(RoomViewSet):
         table = queries.get_table(request.actor, pk)
         made = operations.restore_version(actor=request.actor, table=table, doing=doing(request), **wish)
         return shape.NewVersionOut.response(made)
+
+    @extend_schema(parameters=[shape.VersionIn], responses=shape.StatisticsOut)
+    @action(detail=True, methods=["get"])
+    def statistics(self, request: Request, pk: str) -> Response:
+        """Statistics of every column of a version, from every row. Ask again until `state` is ready; it begins when first asked."""
+        wish = shape.VersionIn.parse(request)
+        table = queries.get_table(request.actor, pk)
+        version = queries.version_at(table, wish.get("version")).version
+        return shape.StatisticsOut.response(shape.told_statistics(version, statistics.ask(table, version)))
+
+    @extend_schema(parameters=[shape.DifferenceIn], responses=shape.DifferenceOut)
+    @action(detail=True, methods=["get"])
+    def difference(self, request: Request, pk: str) -> Response:
+        """What differs between two versions, with a hundred rows of one kind. Ask again until `state` is ready."""
+        wish = shape.DifferenceIn.parse(request)
+        table = queries.get_table(request.actor, pk)
+        key = [name for name in wish["key"].split(",") if name] or table.key_columns
+        found = difference.ask(table, wish["before"], wish["after"], key)
+        return shape.DifferenceOut.response(shape.told_difference(found, wish["rows"], wish["page"]))
+
+    @extend_schema(request=shape.RowIn, responses=shape.RowHistoryOut)
+    @action(detail=True, methods=["post"], url_path="row-history")
+    def row_history(self, request: Request, pk: str) -> Response:
+        """The versions in which the row with this key came, changed and went. Ask again until `state` is ready."""
+        wish = shape.RowIn.parse(request)
+        table = queries.get_table(request.actor, pk)
+        version = queries.version_at(table, wish.get("version")).version
+        return shape.RowHistoryOut.response(shape.told_row(rowhistory.ask(table, version, wish["key"])))
+
+    @extend_schema(request=shape.ColumnNoteIn, responses=shape.ColumnNoteOut)
+    @action(detail=True, methods=["post"], url_path="describe-column")
+    def describe_column(self, request: Request, pk: str) -> Response:
+        """Say what a column is, and tag it; what is not given stays."""
+        wish = shape.ColumnNoteIn.parse(request)
+        table = queries.get_table(request.actor, pk)
+        return shape.ColumnNoteOut.response(operations.describe_column(actor=request.actor, table=table, **wish))
+
+    @action(detail=True, methods=["get"], url_path="column-notes")
+    def column_notes(self, request: Request, pk: str) -> Response:
+        """What people say of the columns."""
+        table = queries.get_table(request.actor, pk)
+        return shape.ColumnNoteOut.page(page(table.column_notes.all(), order=("name",), **self.paging(request)))
+
+    @extend_schema(request=shape.KeyIn, responses=shape.TableOut)
+    @action(detail=True, methods=["post"], url_path="declare-key")
+    def declare_key(self, request: Request, pk: str) -> Response:
+        """Say which columns tell one row from another."""
+        wish = shape.KeyIn.parse(request)
+        table = queries.get_table(request.actor, pk)
+        return shape.TableOut.response(operations.declare_key(actor=request.actor, table=table, **wish))
 
     @extend_schema(request=shape.ReadIn, responses=shape.TicketOut)
     @action(detail=True, methods=["post"])

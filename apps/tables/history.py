@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from math import log10
 from typing import Any
@@ -38,6 +38,7 @@ class ColumnRow:
     note: ColumnNote | None
     is_key: bool
     since: int | None
+    meter: int = 0
 
     @property
     def family(self) -> str:
@@ -71,6 +72,7 @@ class Mark:
     size: float
     look: str
     kept_by: list[Any] = field(default_factory=list)
+    shift: int = 50
 
 
 @dataclass(frozen=True)
@@ -111,7 +113,8 @@ def column_rows(
                 _edge(min, lows), _edge(max, highs), told, notes.get(name.lower()), name in table.key_columns, since.get(name),
             )
         )  # fmt: skip
-    return rows
+    worst = max((row.share or 0 for row in rows), default=0)
+    return [replace(row, meter=round(100 * row.share / worst)) if row.share else row for row in rows]
 
 
 def track(table: Table, upto: int | None = None, kept: Mapping[int, list[Any]] | None = None) -> Track:
@@ -136,6 +139,7 @@ def track(table: Table, upto: int | None = None, kept: Mapping[int, list[Any]] |
                 round(min(size, 0.85), 2),
                 LOOKS[Kind(version.kind)][0],
                 (kept or {}).get(version.version, []),
+                round(15 + 70 * place / max(1, len(versions) - 1)),
             )
         )
     first = versions[0].version if versions else 0

@@ -258,7 +258,7 @@ def row(request: HttpRequest, name: str) -> dict[str, Any] | HttpResponse:
 def uses(request: HttpRequest, name: str) -> dict[str, Any]:
     """Runs, models, endpoints, jobs and tables that came of it, and how many of them one may not see."""
     table, context = _open(request, name, "uses")
-    return context | {"groups": queries.uses(request.actor, table)}  # type: ignore[attr-defined]
+    return context | {"groups": queries.uses(request.actor, table), "read": snippets.reading(table)}  # type: ignore[attr-defined]
 
 
 @page("tables/use.html")

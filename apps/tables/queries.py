@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -188,13 +189,21 @@ def uses(actor: Actor, table: Table) -> list[UseGroup]:
     found: dict[str, list[Use]] = {}
     for use in uses_of(actor, "table_version", str(table.pk)):
         found.setdefault(use.node.kind, []).append(use)
-    kinds = ("endpoint", "model_version", "run", "job_run", "table_version", "logged_model", "person")
     return [
         UseGroup(
-            kind, [use for use in found[kind] if not use.node.redacted], sum(use.node.redacted for use in found[kind])
+            kind, _once(use for use in found[kind] if not use.node.redacted), sum(u.node.redacted for u in found[kind])
         )
-        for kind in sorted(found, key=lambda kind: kinds.index(kind) if kind in kinds else len(kinds))
+        for kind in ("endpoint", "model_version", "table_version", "run", "job_run")
+        if kind in found
     ]
+
+
+def _once(uses: Iterable[Use]) -> list[Use]:
+    """Tables that were made from it, each once, with the newest of their versions; other things as they are."""
+    kept: dict[tuple[str, str], Use] = {}
+    for use in uses:
+        kept.setdefault((use.node.kind, use.node.key if use.node.kind == "table_version" else use.node.id), use)
+    return list(kept.values())
 
 
 def preview(

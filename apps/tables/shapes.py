@@ -7,6 +7,8 @@ from typing import Any
 from rest_framework import serializers
 
 from apps.foundation.api import In, Out
+from apps.tables import difference
+from apps.tables.models import Computation
 from apps.tables.tickets import from_text
 
 
@@ -49,6 +51,40 @@ class DescribeIn(In):
 class AtIn(In):
     version = serializers.IntegerField(min_value=0, required=False, allow_null=True)
     timestamp = MomentField(required=False, allow_null=True)
+
+
+class VersionIn(In):
+    version = serializers.IntegerField(min_value=0, required=False, allow_null=True)
+
+
+class DifferenceIn(In):
+    before = serializers.IntegerField(min_value=0)
+    after = serializers.IntegerField(min_value=0)
+    key = serializers.CharField(
+        max_length=4000,
+        default="",
+        allow_blank=True,
+        help_text="column names, separated by commas; else the declared key",
+    )
+    rows = serializers.ChoiceField(["changed", "added", "removed"], default="changed")
+    page = serializers.IntegerField(min_value=1, max_value=1_000_000, default=1)
+
+
+class RowIn(VersionIn):
+    key = serializers.DictField(
+        child=serializers.CharField(max_length=10_000, allow_null=True, trim_whitespace=False, allow_blank=True),
+        help_text="the values of the key columns, as text",
+    )
+
+
+class ColumnNoteIn(In):
+    column = serializers.CharField(max_length=255, trim_whitespace=False)
+    description = serializers.CharField(max_length=2000, allow_blank=True, required=False)
+    tags = serializers.ListField(child=serializers.CharField(max_length=60), max_length=20, required=False)
+
+
+class KeyIn(In):
+    key = serializers.ListField(child=serializers.CharField(max_length=255, trim_whitespace=False), max_length=16)
 
 
 class PreviewIn(AtIn):
@@ -121,6 +157,7 @@ class TableOut(PlaceOut):
     bytes = serializers.IntegerField()
     files = serializers.IntegerField()
     columns = ColumnOut(many=True)
+    key_columns = serializers.ListField(child=serializers.CharField())
     changed_at = serializers.DateTimeField()
 
 
@@ -158,6 +195,73 @@ class PreviewOut(Out):
     columns = ColumnOut(many=True)
     items = serializers.ListField(child=serializers.ListField())
     rows = serializers.IntegerField()
+
+
+class ColumnNoteOut(Out):
+    column = serializers.CharField(source="name")
+    description = serializers.CharField()
+    tags = serializers.ListField(child=serializers.CharField())
+
+
+class ComputationOut(Out):
+    """Something that is worked out once: its state, how far it is, why it failed."""
+
+    state = serializers.CharField()
+    percent = serializers.IntegerField(allow_null=True)
+    error = serializers.CharField()
+
+
+class StatisticsOut(ComputationOut):
+    version = serializers.IntegerField()
+    columns = serializers.ListField(child=serializers.DictField())
+
+
+class DifferenceOut(ComputationOut):
+    key = serializers.ListField(child=serializers.CharField())
+    counts = serializers.DictField(child=serializers.IntegerField())
+    columns = serializers.ListField(child=serializers.DictField())
+    columns_added = serializers.ListField(child=serializers.CharField())
+    columns_removed = serializers.ListField(child=serializers.CharField())
+    repeated = serializers.IntegerField(help_text="rows that share their key with another")
+    row_columns = serializers.ListField(child=serializers.CharField())
+    rows = serializers.ListField(child=serializers.ListField(), help_text="[before, after] of each column")
+    pages = serializers.IntegerField()
+
+
+class RowHistoryOut(ComputationOut):
+    repeated = serializers.IntegerField()
+    changes = serializers.ListField(child=serializers.DictField(), help_text="newest first")
+
+
+def _state(found: Computation) -> dict[str, Any]:
+    return {"state": found.state, "percent": found.percent, "error": found.error}
+
+
+def told_statistics(version: int, found: Computation) -> dict[str, Any]:
+    """A version's statistics as far as they are there."""
+    return _state(found) | {"version": version, "columns": found.result.get("columns", [])}
+
+
+def told_difference(found: Computation, kind: str, page: int) -> dict[str, Any]:
+    """A difference as far as it is there, with a page of its rows."""
+    if found.state != Computation.State.READY:
+        names = ("key", "columns", "columns_added", "columns_removed", "row_columns", "rows")
+        return _state(found) | dict.fromkeys(names, []) | {"counts": {}, "repeated": 0, "pages": 0}
+    shown = difference.rows(found, kind, page)
+    names = ("key", "counts", "columns", "columns_added", "columns_removed", "repeated")
+    rows = [[[cell.old, cell.new] for cell in row] for row in shown.rows]
+    return (
+        _state(found)
+        | {name: found.result[name] for name in names}
+        | {"row_columns": shown.columns, "rows": rows, "pages": shown.pages}
+    )
+
+
+def told_row(found: Computation) -> dict[str, Any]:
+    """A row's history as far as it is there."""
+    return _state(found) | {
+        name: found.result.get(name, 0 if name == "repeated" else []) for name in ("repeated", "changes")
+    }
 
 
 class TicketFileOut(serializers.Serializer[Any]):

@@ -96,8 +96,11 @@ def _question(name: str, kind: str) -> str:
         " m as (select min(v) as low, max(v) as high, min(x) as x0, max(x) as x1, sum(n)::bigint as rows,"
         "   sum(x * n) / sum(n) as mean, sqrt(greatest(0, sum(x * x * n) / sum(n) - (sum(x * n) / sum(n)) ^ 2)) as dev from f),"
         f" w as (select v, n from f order by n desc, v limit {TOP}),"
-        f" b as (select least(floor((x - x0) / nullif(x1 - x0, 0) * {BINS}), {BINS - 1})::int as b, sum(n)::bigint as n from f, m group by 1),"
-        " c as (select v, n, x, sum(n) over (order by x) as upto from f)"
+        " c as (select x, sum(n) over (order by x) as upto from f),"
+        # A few far values would squeeze all others into one bar: they stand in the first and the last.
+        " e as (select min(x) filter (upto >= m.rows * 0.005) as x0, min(x) filter (upto >= m.rows * 0.995) as x1 from c, m),"
+        f" b as (select greatest(0, least(floor((x - e.x0) / nullif(e.x1 - e.x0, 0) * {BINS}), {BINS - 1}))::int as b,"
+        "   sum(n)::bigint as n from f, e group by 1)"
         " select nulls, many, low::varchar, high::varchar, mean, dev,"
         "   (select min(x) from c, m where upto >= m.rows / 2.0), (select coalesce(sum(n), 0) from g)::bigint - nulls - coalesce(m.rows, 0),"
         f"   {_listed('w', 'n desc, v')}, (select list(n order by v) from f having count(*) <= {BARS}),"

@@ -32,6 +32,17 @@ def bound(text: str | None, column: history.ColumnRow) -> Any:
 
 
 @register.filter
+def extent(column: history.ColumnRow) -> str:
+    """From the smallest to the largest value; days only where both are on different ones."""
+    if column.found is None:
+        return ""
+    low, high = (str(bound(text, column)) for text in (column.found.low, column.found.high))
+    if column.family == "time" and low[:10] != high[:10]:
+        low, high = low[:10], high[:10]
+    return f"{low}" if low == high else f"{low} to {high}"
+
+
+@register.filter
 def effect(version: TableVersion) -> str:
     """What a version did, in a few words."""
     return history.effect(version)
@@ -52,10 +63,11 @@ def doing(version: TableVersion | None, request: HttpRequest) -> list[tuple[str,
 
 
 @register.simple_tag(takes_context=True)
-def node_chip(context: Context, node: SeenNode) -> SafeString:
-    """A node of the lineage as a link."""
+def node_chip(context: Context, node: SeenNode, short: bool = False) -> SafeString:
+    """A node of the lineage as a link; `short` leaves the catalog and schema of its name out."""
     workspace = context["request"].actor.workspace.name
-    label = f"{node.name or word(node.kind)}{f' v{node.version}' if node.version else ''}"
+    name = (node.name.rpartition(".")[2] if short else node.name) or word(node.kind)
+    label = f"{name} v{node.version}" if node.version and node.kind != "table_version" else name
     address = address_of(workspace, node.kind, node.key, node.version, node.resource_id)
     return chip(tile_of(node.kind), label, address)
 
