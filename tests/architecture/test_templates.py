@@ -73,14 +73,9 @@ NOT_YET = {
     "repos/repo.html",
     "repos/settings.html",
     "tables/_write.html",
-    "tables/columns.html",
-    "tables/history.html",
     "tables/list.html",
-    "tables/sample.html",
     "tables/settings.html",
-    "tables/table.html",
     "tables/upload.html",
-    "tables/use.html",
     "tables/write.html",
 }
 

@@ -37,7 +37,7 @@ def table(world: World) -> Table:
 
 def text_of(answer: Any) -> str:
     assert answer.status_code == 200, answer.status_code
-    return answer.content.decode()
+    return " ".join(answer.content.decode().split())
 
 
 def test_list_and_sections(world: World, table: Table, ada: Client) -> None:
