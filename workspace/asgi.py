@@ -29,6 +29,7 @@ FRONT: list[tuple[str, str]] = [
     ("/ajax-api/2.0/mlflow/", "apps.mlflow_api.hot:app"),
     ("/api/v1/table-files/", "apps.tables.streams:table_files"),
     ("/api/v1/table-writes/", "apps.tables.streams:table_writes"),
+    ("/w/", "apps.notifications.stream:app"),
     ("/serving-endpoints/", "apps.deployments.scoring:app"),
 ]
 

@@ -122,7 +122,8 @@ class Env:
     job_slots = Variable("BOATHOUSE_JOB_SLOTS", _count, _by_cores, "How many job runs are under way at the same time; the next ones wait.", "by cores, 2 to 8")
     artifact_max_bytes = Variable("BOATHOUSE_ARTIFACT_MAX_BYTES", _bytes, 0, "The largest artifact that may be uploaded, in bytes; 0 for no limit but the disk.", "0")
     egress_allow = Variable("BOATHOUSE_EGRESS_ALLOW", _destinations, (), "Comma list of host:port that git, webhooks and imports may reach although the address rules refuse it.", "empty")
-    email_url = Variable("BOATHOUSE_EMAIL_URL", _url("smtp", "smtps", "file"), lambda env: f"file://{env.home / 'mail'}", "Where mail goes: smtp://user:pw@host:port.", "a folder of files in the home")
+    email_url = Variable("BOATHOUSE_EMAIL_URL", _url("smtp", "smtps", "file", "console"), lambda env: f"file://{env.home / 'mail'}", "Where mail goes: smtp://user:pw@host:port (`?tls=1` for STARTTLS), smtps:// for TLS from the start, file:///folder, or console:// for the worker's log.", "a folder of files in the home")
+    email_from = Variable("BOATHOUSE_EMAIL_FROM", str, lambda env: f"Boathouse <boathouse@{urlsplit(env.url).hostname or 'localhost'}>", "Who mail comes from.", "boathouse@ the host that people type")
     extra_hosts = Variable("BOATHOUSE_ALLOWED_HOSTS", _names, (), "Comma list of host names that this installation answers to, beside its own and the loopback addresses.", "empty")
     trusted_proxies = Variable("BOATHOUSE_TRUSTED_PROXIES", str, "", "Comma list of addresses of proxies in front whose X-Forwarded-For and -Proto are believed.", "none")
     development = Variable("BOATHOUSE_DEVELOPMENT", _switch, False, "For working on Boathouse itself: /ui/, templates read anew. Never on a machine that others reach.", "0")
@@ -152,6 +153,25 @@ class Env:
             return self.redis_url
         number = dict(parse_qsl(parts.query)).get("db", "0")
         return f"redis+socket://{parts.path}?virtual_host={number}"
+
+    @property
+    def mail(self) -> dict[str, Any]:
+        """Django's settings for outgoing mail, without their prefix EMAIL_."""
+        parts = urlsplit(self.email_url)
+        if parts.scheme in ("file", "console"):
+            kind = "filebased" if parts.scheme == "file" else "console"
+            return {"BACKEND": f"django.core.mail.backends.{kind}.EmailBackend", "FILE_PATH": unquote(parts.path) or None}
+        implicit = parts.scheme == "smtps"
+        return {
+            "BACKEND": "django.core.mail.backends.smtp.EmailBackend",
+            "HOST": parts.hostname or "localhost",
+            "PORT": parts.port or (465 if implicit else 25),
+            "HOST_USER": unquote(parts.username or ""),
+            "HOST_PASSWORD": unquote(parts.password or ""),
+            "USE_SSL": implicit,
+            "USE_TLS": not implicit and dict(parse_qsl(parts.query)).get("tls") == "1",
+            "TIMEOUT": 10,
+        }
 
     @property
     def https(self) -> bool:

@@ -31,6 +31,8 @@ INSTALLED_APPS = [
     "apps.access",
     "apps.sandbox",
     "apps.lineage",
+    "apps.comments",
+    "apps.notifications",
     "apps.jobs",
     "apps.repos",
     "apps.tables",
@@ -106,6 +108,9 @@ BOATHOUSE_SANDBOX_SOCKET = env.place.sandbox_socket
 BOATHOUSE_JOB_SLOTS = env.job_slots
 REDIS_URL = env.redis_url
 CACHES = {"default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": env.redis_url}}
+
+globals().update({f"EMAIL_{name}": value for name, value in env.mail.items()})
+DEFAULT_FROM_EMAIL = SERVER_EMAIL = env.email_from
 
 CELERY_BROKER_URL = env.celery_broker_url
 CELERY_TIMEZONE = "UTC"

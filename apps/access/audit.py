@@ -22,6 +22,7 @@ logger = logging.getLogger(__name__)
 _recorded: ContextVar[list[AuditEntry] | None] = ContextVar("boathouse_recorded", default=None)
 request_id: ContextVar[str] = ContextVar("boathouse_request_id", default="")
 _subscribers: list[tuple[str, Callable[[AuditEntry], None]]] = []
+_witnesses: list[tuple[str, Callable[[AuditEntry], None]]] = []
 
 
 def record(
@@ -40,6 +41,9 @@ def record(
     seen = _recorded.get()
     if seen is not None:
         seen.append(entry)
+    for prefix, callback in _witnesses:
+        if verb.startswith(prefix):
+            callback(entry)
     transaction.on_commit(lambda: _announce(entry), robust=True)
     return entry
 
@@ -55,6 +59,11 @@ def record_refusal(actor: Actor, verb: str, thing: models.Model, *, needs: str) 
 def subscribe(prefix: str, callback: Callable[[AuditEntry], None]) -> None:
     """Call `callback` with each committed entry whose verb starts with `prefix`. Register in apps.py; keep it short."""
     _subscribers.append((prefix, callback))
+
+
+def witness(prefix: str, callback: Callable[[AuditEntry], None]) -> None:
+    """Call `callback` within the transaction of each such entry, for what must not be lost: it leaves a row, a task does the rest."""
+    _witnesses.append((prefix, callback))
 
 
 @contextlib.contextmanager

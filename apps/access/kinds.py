@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from django.apps import apps as django_apps
@@ -13,7 +13,10 @@ from apps.access.levels import Level
 
 @dataclass(frozen=True)
 class Kind:
-    """One kind of shareable thing. `containers` are the kinds it may lie in; `separator` joins its path to its parent's."""
+    """One kind of shareable thing. `containers` are the kinds it may lie in; `separator` joins its path to its parent's.
+
+    `parts` gives the address of what lives inside and has a page: `{"version": lambda model, number: f"models/{model.pk}/..."}`.
+    """
 
     name: str
     model: str
@@ -26,6 +29,7 @@ class Kind:
     page: Callable[[Any], str] | None
     clean: Callable[[str], str]
     abilities: tuple[tuple[str, Level], ...]
+    parts: Mapping[str, Callable[[Any, str], str]] = field(default_factory=dict)
 
     @property
     def model_class(self) -> Any:
@@ -51,6 +55,7 @@ def register_kind(
     reads: str = "Read it and its history",
     uses: str = "Use it in code and jobs",
     edits: str = "Change it and what lies inside",
+    parts: Mapping[str, Callable[[Any, str], str]] | None = None,
 ) -> None:
     """Make a kind known. `model` is `app.Model`; `page` gives the address of a Resource's page below `/w/<workspace>/`.
 
@@ -67,18 +72,9 @@ def register_kind(
         ("Grant, rename, move, delete", Level.MANAGE),
     )
     _kinds[name] = Kind(
-        name,
-        model,
-        frozenset(containers),
-        label,
-        plural or label + "s",
-        icon,
-        tile or name,
-        separator,
-        page,
-        clean,
-        abilities,
-    )
+        name, model, frozenset(containers), label, plural or label + "s", icon, tile or name, separator, page, clean,
+        abilities, parts or {},
+    )  # fmt: skip
 
 
 def get_kind(name: str) -> Kind:
@@ -89,3 +85,12 @@ def get_kind(name: str) -> Kind:
 def list_kinds() -> list[Kind]:
     """All kinds, by name."""
     return sorted(_kinds.values(), key=lambda kind: kind.name)
+
+
+def page_path(resource: Any, part: str = "") -> str:
+    """The address below `/w/<workspace>/` of a resource's page, or of the page of a part of it (`version:3`) that has one."""
+    kind = get_kind(resource.kind)
+    name, _, rest = part.partition(":")
+    if name in kind.parts:
+        return kind.parts[name](resource, rest).lstrip("/")
+    return kind.page(resource).lstrip("/") if kind.page else f"folders/{resource.pk}"

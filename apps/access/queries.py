@@ -8,7 +8,8 @@ from datetime import datetime
 from typing import Any
 
 from django.db import connection
-from django.db.models import Count, F, Q, QuerySet
+from django.db.models import Count, F, IntegerField, Q, QuerySet
+from django.db.models.expressions import RawSQL
 
 from apps.access.actor import Actor
 from apps.access.levels import Level
@@ -260,6 +261,15 @@ def list_near(actor: Actor, text: str, limit: int = 5) -> list[Resource]:
     if len(stem) < 3 or parse_id(text) is not None:
         return []
     return list(list_resources(actor, text=stem).order_by("name", "id")[:limit])
+
+
+def who_may(resource: Resource, level: Level, users: Iterable[Any] | None = None) -> set[Any]:
+    """The ids of the active members, among `users` when given, who hold at least this level on a resource right now."""
+    members = Membership.objects.filter(suspended_at__isnull=True, user__is_active=True)
+    if users is not None:
+        members = members.filter(user__in=list(users))
+    own = RawSQL("access_level(access_membership.user_id, %s)", [resource.pk], output_field=IntegerField())
+    return set(members.annotate(level=own).filter(level__gte=int(level)).values_list("user_id", flat=True))
 
 
 def list_trash(actor: Actor) -> QuerySet[Resource]:

@@ -8,6 +8,8 @@ from __future__ import annotations
 import json
 from datetime import timedelta
 
+from apps.access import audit
+from apps.access.actor import system_actor
 from apps.access.models import Resource
 from apps.deployments import versions
 from apps.deployments.models import (
@@ -183,7 +185,20 @@ def publish(endpoint: Endpoint, problem: str) -> None:
     if routing != endpoint.routing:
         endpoint.routing = routing
         endpoint.save(update_fields=["routing"])
+    before = endpoint.state
     endpoint.enter(*_state(endpoint, serving, bool(ready), problem))
+    _record_change(endpoint, before)
+
+
+def _record_change(endpoint: Endpoint, before: str) -> None:
+    """Have the audit say when an endpoint that answered stops by itself, when it fails, and when it answers (again)."""
+    answering, after = {EndpointState.READY, EndpointState.UPDATING}, endpoint.state
+    stopped = after == EndpointState.FAILED != before or (before in answering and after == EndpointState.STARTING)
+    started = after == EndpointState.READY and before not in answering
+    if stopped or started:
+        verb = "deployments.stopped_answering" if stopped else "deployments.answers"
+        system = system_actor(endpoint.workspace)
+        audit.record(system, verb, endpoint, before={"state": before}, after={"state": after})
 
 
 def _state(endpoint: Endpoint, serving: ServedVersion | None, answers: bool, problem: str) -> tuple[EndpointState, str]:

@@ -25,6 +25,7 @@ class ExperimentsConfig(AppConfig):
             reads="Read runs, metrics, artifacts",
             edits="Log runs, change and delete them, tags, text",
             page=lambda resource: f"experiments/{resource.pk}",
+            parts={"run": lambda experiment, run: f"runs/{run}"},
         )
         register_seeder(make_default)
         register_activity("run", check=check_run, node=find_run_node)

@@ -25,6 +25,7 @@ class JobsConfig(AppConfig):
             reads="Read its runs and logs",
             uses="Run it, cancel its runs",
             edits="Change code, parameters, limits",
+            parts={"run": lambda job, run: f"jobs/runs/{run}"},
         )
 
         register_navigation(

@@ -20,7 +20,8 @@ from typing import Any
 from django.conf import settings
 from django.db import connection
 
-from apps.access.actor import Actor
+from apps.access import audit
+from apps.access.actor import Actor, system_actor
 from apps.access.levels import Level
 from apps.access.models import Membership
 from apps.access.policy import authorise
@@ -350,6 +351,9 @@ def _end(lease: Lease, outcome: State, reason: str) -> None:
             outcome in (State.FAILED, State.LOST) and run.state != State.CANCELING and attempt.number <= run.max_retries
         )
         lifecycle.enter(run, State.QUEUED if again else outcome, reason)
+        if not again:
+            ended = {"state": run.state, "user": run.user_id, "number": run.number}
+            audit.record(system_actor(run.workspace), "jobs.run_ended", run, after=ended)
         if again:
             run.due_at = now() + timedelta(seconds=RETRY_SECONDS * 2 ** min(attempt.number - 1, 6))
             run.save(update_fields=["due_at"])

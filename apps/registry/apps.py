@@ -32,6 +32,7 @@ class RegistryConfig(AppConfig):
             edits="Register versions, aliases, text, tags",
             separator=".",
             page=page,
+            parts={"version": lambda model, number: f"models/{model.pk}/versions/{number}"},
         )
         register_node_page("model_version", version_page)
         register_navigation(NavItem("models", "Models", "box", "models:list", group=3, key="m", narrow=True))

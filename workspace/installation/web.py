@@ -32,9 +32,19 @@ def config() -> uvicorn.Config:
     )
 
 
+class Server(uvicorn.Server):
+    """Ends the streams that are open before it waits for what is being answered: they would never end by themselves."""
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        from apps.notifications.stream import end_streams
+
+        end_streams()
+        await super().shutdown(sockets)
+
+
 async def serve(sockets: list[socket.socket]) -> None:
     """Serve until told to stop; requests that have begun are finished first."""
-    server = uvicorn.Server(config())
+    server = Server(config())
     alive = asyncio.create_task(_tell_alive(server))
     await server.serve(sockets=sockets)
     alive.cancel()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,6 +12,7 @@ from django import template
 from django.utils.html import escape, format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
 from markdown_it import MarkdownIt
+from markdown_it.utils import OptionsDict
 from pygments import lex
 from pygments.lexer import Lexer
 from pygments.lexers import get_lexer_by_name, get_lexer_for_filename
@@ -277,16 +278,26 @@ def _image(self: Any, tokens: Any, index: int, options: Any, env: Any) -> str:
     return escape(tokens[index].content)
 
 
+# http and https, mail, or a place on this site: no other scheme, and no host without one.
+_LINK = re.compile(r"(?:https?://|mailto:|#|\?|/(?![/\\])|[\w.%-]+(?:[/?#]|$))", re.IGNORECASE)
 _markdown = MarkdownIt("commonmark", {"html": False}).enable(["table", "strikethrough"])
+_markdown.validateLink = lambda address: _LINK.match(address.strip()) is not None  # type: ignore[method-assign]
 _markdown.add_render_rule("fence", _fence)
 _markdown.add_render_rule("image", _image)
 
 
 @register.filter
 def markdown(text: str) -> SafeString:
-    """What a member wrote in Markdown, as safe HTML: no raw HTML, no pictures, no addresses but http and https."""
+    """What a member wrote in Markdown, as safe HTML: no raw HTML, no pictures, no addresses but http, https and mailto."""
+    return markdown_html(text)
+
+
+def markdown_html(text: str, change: Callable[[list[Any]], None] | None = None, **options: Any) -> SafeString:
+    """The same, after `change` had a hand in the tokens; `breaks=True` keeps line ends."""
     tokens = _markdown.parse((text or "")[:HIGHLIGHT_LIMIT])
     for token in tokens:
         if token.type in ("heading_open", "heading_close"):
             token.tag = f"h{min(6, int(token.tag[1]) + 1)}"  # a page has one h1, its own
-    return mark_safe(_markdown.renderer.render(tokens, _markdown.options, {}))
+    if change:
+        change(tokens)
+    return mark_safe(_markdown.renderer.render(tokens, OptionsDict({**_markdown.options, **options}), {}))

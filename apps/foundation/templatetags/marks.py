@@ -197,6 +197,12 @@ def person(who: Any) -> dict[str, str]:
     return {"kind": kind, "short": short, "full": name or label, "initials": initials, "ink": ink, "label": label}
 
 
+@register.filter
+def short_name(who: Any) -> str:
+    """How somebody is called in a sentence: the part of an address before the @, or the name."""
+    return person(who)["short"]
+
+
 @register.simple_tag
 def avatar(who: Any, size: str = "", kind: str = "") -> SafeString:
     """The round mark of a person, the square one of a service principal or group; sizes none, l, xl. Takes the row or its label."""

@@ -1,0 +1,146 @@
+"""Reads of threads: lists for the API, and talks ready to be shown, in a fixed number of statements however long they are."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.db.models import Count, Prefetch, Q, QuerySet
+
+from apps.access.actor import Actor
+from apps.access.models import Resource
+from apps.access.policy import visible
+from apps.comments.markup import comment_html, plain_words
+from apps.comments.models import REACTIONS, Comment, Mention, Reaction, Thread
+from apps.foundation.errors import Invalid
+from apps.foundation.ids import parse_id
+
+STATES = ("open", "resolved", "all")
+SHOWN_COMMENTS = 200
+
+
+@dataclass(frozen=True)
+class Sign:
+    """A reaction under a comment: its name and glyph, how many gave it, who, and whether the reader did."""
+
+    name: str
+    glyph: str
+    count: int
+    people: str
+    mine: bool
+
+
+@dataclass(frozen=True)
+class Said:
+    """A comment as its reader sees it: safe HTML, signs, what they may do, and whom its author did not reach."""
+
+    comment: Comment
+    html: str
+    signs: list[Sign]
+    is_own: bool
+    may_delete: bool
+    unreached: list[str]
+
+
+@dataclass(frozen=True)
+class Talk:
+    """A thread as its reader sees it. `skipped` comments between the first and the rest are left out."""
+
+    thread: Thread
+    said: list[Said]
+    skipped: int = 0
+    count: int = 0
+    people: list[Any] = field(default_factory=list)
+
+
+def list_threads(
+    actor: Actor, *, resource: Resource | None = None, path: str | None = None, state: str = "open"
+) -> QuerySet[Thread]:
+    """Threads on what the actor may view; on one resource, at one place, open ones, resolved ones or all."""
+    if state not in STATES:
+        raise Invalid(fields={"state": f"One of {', '.join(STATES)}."})
+    threads = visible(Thread, actor).select_related("resource", "resolved_by")
+    if resource is not None:
+        threads = threads.filter(resource=resource)
+    if path is not None:
+        threads = threads.filter(path=path)
+    if state != "all":
+        threads = threads.filter(resolved_at__isnull=state == "open")
+    return threads.annotate(comment_count=Count("comments"))
+
+
+def count_open(actor: Actor, resource: Resource, path: str | None = None) -> int:
+    """How many open threads hang on a resource, or on one place in it."""
+    threads = visible(Thread, actor).filter(resource=resource, resolved_at__isnull=True)
+    return threads.filter(path=path).count() if path is not None else threads.count()
+
+
+def list_comments(thread: Thread) -> QuerySet[Comment]:
+    """The comments of a thread, with what its API shows."""
+    signs = Prefetch("reactions", Reaction.objects.select_related("user"))
+    return thread.comments.select_related("thread", "author").prefetch_related(signs, "mentions")
+
+
+def show(
+    actor: Actor, threads: Iterable[Thread], *, manages: bool, most: int = SHOWN_COMMENTS, whole: Any = None
+) -> list[Talk]:
+    """The threads with their comments, of each the first and the last ones up to `most`; all of the thread called `whole`."""
+    threads = list(threads)
+    comments: dict[Any, list[Comment]] = defaultdict(list)
+    rows = Comment.objects.filter(thread__in=threads).select_related("author").order_by("created_at", "id")
+    for comment in rows:
+        comments[comment.thread_id].append(comment)
+    kept: dict[Any, list[Comment]] = {}
+    for thread in threads:
+        said = comments[thread.pk]
+        short = len(said) > most and thread.pk != whole
+        kept[thread.pk] = [said[0], *said[len(said) - most + 1 :]] if short else said
+    shown = [comment for said in kept.values() for comment in said]
+    signs, names, unreached = _signs(actor, shown), defaultdict(list), defaultdict(list)
+    for mention in Mention.objects.filter(comment__in=shown).select_related("user", "group"):
+        label = mention.user.label if mention.user else mention.group.name
+        names[mention.comment_id].append((mention.handle, label))
+        if not mention.reached:
+            unreached[mention.comment_id].append(label)
+
+    def said(comment: Comment) -> Said:
+        own = comment.author_id is not None and comment.author_id == actor.user_id
+        html = comment_html(comment.text, tuple(sorted(names[comment.pk]))) if comment.text else ""
+        may_delete = (own or manages) and comment.deleted_at is None
+        return Said(comment, html, signs[comment.pk], own, may_delete, unreached[comment.pk] if own else [])
+
+    return [
+        Talk(
+            thread,
+            [said(comment) for comment in kept[thread.pk]],
+            len(comments[thread.pk]) - len(kept[thread.pk]),
+            len(comments[thread.pk]),
+            list(
+                {comment.author_label: comment.author or comment.author_label for comment in kept[thread.pk]}.values()
+            ),
+        )
+        for thread in threads
+    ]
+
+
+def read_excerpts(actor: Actor, ids: list[str]) -> dict[str, str]:
+    """The beginnings of comments that the actor may view, by id; deleted ones are missing."""
+    wanted = [key for key in map(parse_id, ids) if key]
+    rows = visible(Comment, actor).filter(Q(pk__in=wanted), deleted_at__isnull=True)
+    return {str(comment.pk): plain_words(comment.text) for comment in rows}
+
+
+def _signs(actor: Actor, comments: list[Comment]) -> dict[Any, list[Sign]]:
+    given: dict[Any, dict[str, list[Any]]] = defaultdict(lambda: defaultdict(list))
+    for row in Reaction.objects.filter(comment__in=comments).select_related("user").order_by("pk"):
+        given[row.comment_id][row.name].append(row.user)
+    found: dict[Any, list[Sign]] = defaultdict(list)
+    for comment_id, by_name in given.items():
+        for name, glyph in REACTIONS.items():
+            if people := by_name.get(name):
+                mine = any(user.pk == actor.user_id for user in people)
+                names = ", ".join(user.label for user in people[:12]) + (" …" if len(people) > 12 else "")
+                found[comment_id].append(Sign(name, glyph, len(people), names, mine))
+    return found
