@@ -9,10 +9,12 @@ class NotificationsConfig(AppConfig):
     def ready(self) -> None:
         from apps.access import audit
         from apps.foundation.pages import Panel, register_panel
-        from apps.notifications import events, pages, telling, waiting
+        from apps.notifications import events, panels, telling
 
         audit.witness("", telling.keep_for_later)
         audit.subscribe("", events.follow_audit)
-        waiting.register_waiting(waiting.unread_that_asks)
-        register_panel(Panel("object.action", 10, "notifications/_watch.html", pages.watch_button))
-        register_panel(Panel("rail", 80, "notifications/_rail.html", pages.rail))
+        register_panel(Panel("object.action", 10, "notifications/_watch.html", panels.watch_button))
+        register_panel(Panel("rail", 80, "notifications/_rail.html", panels.rail))
+        register_panel(Panel("topbar", 10, "notifications/_bell_button.html", panels.bell))
+        register_panel(Panel("home.needs", 30, "notifications/_needs.html", panels.needs))
+        register_panel(Panel("home.side", 20, "notifications/_team.html", panels.team))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class NoticeKind:
-    """One kind. `icon` and `tone` show it where no person acted; `sentence` stands in the preferences; `asks`: waits for an answer."""
+    """One kind. `icon` and `tone` show it where no person acted; `sentence` stands in the preferences; `asks`: stands on Home until read."""
 
     name: str
     icon: str
@@ -27,7 +27,7 @@ _KINDS = (
     NoticeKind(
         "transition_answer", "git-pull-request-arrow", "ok", "My request to move a version is answered", mail=True
     ),
-    NoticeKind("job_failed", "circle-x", "bad", "A job run of mine fails", mail=True, asks=True),
+    NoticeKind("job_failed", "circle-x", "bad", "A job run of mine fails", mail=True),
     NoticeKind("stage", "box", "info", "A version of a model that I watch moves to another stage"),
     NoticeKind(
         "endpoint_unhealthy", "octagon-alert", "bad", "An endpoint of mine stops answering", mail=True, asks=True

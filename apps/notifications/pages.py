@@ -1,26 +1,22 @@
-"""The inbox with its popover and preferences, the Watch button, and activity: of a resource in the rail and whole, of the workspace."""
+"""The inbox with its popover and preferences, watching, and activity of a resource and of the workspace."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
-from django.utils.html import format_html
 
 from apps.access.kinds import get_kind, list_kinds, page_path
-from apps.access.levels import Level
 from apps.access.models import Resource
 from apps.access.policy import fetch
 from apps.access.queries import own_membership
-from apps.access.rail import level_here
 from apps.foundation.errors import NotFound
 from apps.foundation.ids import parse_id
 from apps.foundation.pages import Frame, Tab, go, page, page_url
 from apps.foundation.paging import page as page_of
-from apps.notifications import activity, inbox, operations
+from apps.notifications import activity, inbox, operations, panels
 from apps.notifications.kinds import KINDS
 
-RAIL_DEEDS = 5
 LATEST = 8
 
 
@@ -121,33 +117,6 @@ def watch(request: HttpRequest, resource_id: str) -> dict[str, Any]:
     return {"resource": thing, "watching": not watching}
 
 
-def watch_button(request: HttpRequest, frame: Frame) -> dict[str, Any] | None:
-    """The Watch button in the head of every object page."""
-    if (level_here(request, frame.resource) or 0) < Level.VIEW:
-        return None
-    return {"resource": frame.resource, "watching": inbox.is_watching(request.actor, frame.resource)}  # type: ignore[attr-defined]
-
-
-def rail(request: HttpRequest, frame: Frame) -> dict[str, Any] | None:
-    """The rail's section: the newest deeds on a resource."""
-    here = request.resolver_match
-    if (level_here(request, frame.resource) or 0) < Level.VIEW or (here and here.namespace == "activity"):
-        return None
-    actor = request.actor  # type: ignore[attr-defined]
-    rows = page_of(activity.list_activity(actor, resource=frame.resource), order=("-id",), size=RAIL_DEEDS)
-    # On its own page a thing needs no link to itself.
-    deeds = activity.show(actor, rows.items, lambda thing: format_html("<b>{}</b>", thing.name))
-    return {"deeds": deeds, "resource": frame.resource} if deeds else None
-
-
-def team(request: HttpRequest) -> dict[str, Any] | None:
-    """Home's card of what others did lately."""
-    actor = request.actor  # type: ignore[attr-defined]
-    rows = page_of(activity.list_activity(actor), order=("-id",), size=LATEST)
-    deeds = activity.show(actor, rows.items, lambda resource: _link(request, resource))
-    return {"deeds": deeds} if deeds else None
-
-
 @page("notifications/activity.html", fragments={"deeds": "notifications/_deeds.html"})
 def workspace_activity(request: HttpRequest) -> dict[str, Any]:
     """What was done in the workspace, to what the reader may view."""
@@ -177,15 +146,10 @@ def _deeds(request: HttpRequest, resource: Resource | None) -> dict[str, Any]:
     found = activity.list_activity(actor, resource=resource, person=person, kind=kind)
     rows = page_of(found, order=("-id",), token=request.GET.get("page_token"), size=50)
     return {
-        "deeds": activity.show(actor, rows.items, lambda thing: _link(request, thing)),
+        "deeds": activity.show(actor, rows.items, lambda thing: panels.link(request, thing)),
         "rows": rows,
         "person": person,
         "kind": kind,
         "people": [(str(user.pk), user.label) for user in activity.list_people(actor)],
         "kinds": [(one.name, one.label.capitalize()) for one in list_kinds() if one.name != "workspace"],
     }
-
-
-def _link(request: HttpRequest, resource: Resource) -> Any:
-    href = f"/w/{request.actor.workspace.name}/{page_path(resource)}"  # type: ignore[attr-defined]
-    return format_html('<a href="{}">{}</a>', href, resource.name)

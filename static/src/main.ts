@@ -13,6 +13,7 @@ import './islands/palette.ts';
 import './islands/copy.ts';
 import './islands/tabs.ts';
 import './islands/poll.ts';
+import './islands/events.ts';
 import './islands/log.ts';
 import './islands/lists.ts';
 import './islands/playground.ts';
