@@ -263,6 +263,12 @@ def list_near(actor: Actor, text: str, limit: int = 5) -> list[Resource]:
     return list(list_resources(actor, text=stem).order_by("name", "id")[:limit])
 
 
+def find_accounts(label: str) -> set[Any]:
+    """The ids of the members with this e-mail address or service name; an audit entry names people so."""
+    named = Q(user__email__iexact=label) | Q(user__kind=User.Kind.SERVICE, user__name=label)
+    return set(Membership.objects.filter(named).values_list("user_id", flat=True))
+
+
 def who_may(resource: Resource, level: Level, users: Iterable[Any] | None = None) -> set[Any]:
     """The ids of the active members, among `users` when given, who hold at least this level on a resource right now."""
     members = Membership.objects.filter(suspended_at__isnull=True, user__is_active=True)

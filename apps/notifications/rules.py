@@ -13,7 +13,7 @@ from typing import Any
 from apps.access.kinds import page_path
 from apps.access.levels import Level
 from apps.access.models import AuditEntry, GroupMember, Resource
-from apps.access.queries import who_may
+from apps.access.queries import find_accounts, who_may
 from apps.foundation.ids import parse_id
 from apps.notifications.models import Watch
 
@@ -77,30 +77,18 @@ def _said(entry: AuditEntry, resource: Resource) -> list[Telling]:
 
 @rule("access.request_access")
 def _access_asked(entry: AuditEntry, resource: Resource) -> list[Telling]:
-    word = str(entry.after.get("level", ""))
-    text = f"asks for can {word} on {{thing}}" if word else "asks for access to {thing}"
-    deciding = who_may(resource, Level.MANAGE)
-    return [
-        Telling(
-            "access_request",
-            deciding,
-            text,
-            resource.name,
-            page_path(resource),
-            detail=entry.comment,
-            level=Level.MANAGE,
-        )
-    ]
+    text = f"asks for can {entry.after['level']} on {{thing}}"
+    deciding, reason = who_may(resource, Level.MANAGE), entry.comment
+    return [Telling("access_request", deciding, text, resource.name, "requests", detail=reason, level=Level.MANAGE)]
 
 
-@rule("access.answer_access_request")
+@rule("access.grant_access_request", "access.decline_access_request")
 def _access_answered(entry: AuditEntry, resource: Resource) -> list[Telling]:
-    granted = entry.after.get("state") == "granted"
-    text = "gave you access to {thing}" if granted else "declined your request for {thing}"
-    asked = {parse_id(entry.after.get("person"))} - {None}
-    # Who is declined may not know its name: they are told by the address that they asked for.
-    label = resource.name if granted else "access"
-    return [Telling("access_answer", asked, text, label, page_path(resource), level=None)]
+    granted = entry.verb == "access.grant_access_request"
+    text = f"gave you can {entry.after['level']} on {{thing}}" if granted else "declined your request for {thing}"
+    # Theirs whatever they may view: they knew of it when they asked.
+    where = {"label": resource.name, "url": page_path(resource), "detail": entry.comment, "level": None}
+    return [Telling("access_answer", find_accounts(entry.after["grantee"]), text, **where)]
 
 
 @rule("jobs.run_ended")

@@ -18,6 +18,7 @@ from apps.access.resources import root_resource
 from apps.access.scope import workspace_scope
 from apps.access.tokens import new_token
 from apps.mlflow_api.hot import HOT
+from apps.notifications import stream
 from apps.tables import operations as tables
 from apps.tables import tickets
 from tests.builders import Side
@@ -46,6 +47,7 @@ class Ask:
     absent_body: Any = None
     opens: tuple[int, ...] = (200,)
     basic: bool = False
+    of_members: bool = False  # Any member may ask, and is answered about what they may know.
     bearer: bool = field(default=False)  # The address itself is the right, for a while, and dies with its maker's.
 
 
@@ -86,6 +88,7 @@ def asks(side: Side) -> dict[str, Ask]:
             "PUT",
             parquet_bytes(ROWS),
         ),
+        "events": Ask(f"/w/{side.workspace.name}/events?topic=inbox", "/w/nowhere/events?topic=inbox", of_members=True),
         "scoring": Ask(
             "/serving-endpoints/delays/invocations",
             "/serving-endpoints/nothing/invocations",
@@ -157,7 +160,7 @@ def test_only_who_may_gets_in(live: Live) -> None:
         for nobody in ("", "bh_wrong"):
             answer = send(live, ask, nobody)
             assert answer.status == 401, (name, nobody, answer)
-        for other in (live.theirs.api.token, mia):
+        for other in (live.theirs.api.token, *(() if ask.of_members else (mia,))):
             answer, absent = send(live, ask, other), send(live, ask, other, absent=True)
             assert answer.status == absent.status, (name, answer, absent)
             assert answer.status in (400, 403, 404) or answer.body == b"{}", (name, answer)
@@ -186,6 +189,12 @@ def database_away() -> Iterator[None]:
         yield
     finally:
         engines.postgres.start()
+
+
+@pytest.fixture(autouse=True)
+def _short_streams(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A stream of events ends as soon as it has begun, or nobody could read it to its end."""
+    monkeypatch.setattr(stream, "LIFE_SECONDS", 0.0)
 
 
 @pytest.fixture(autouse=True)

@@ -201,10 +201,13 @@ def test_rules_read_what_rooms_record(world: World) -> None:
         entry = audit.record(world.admin, verb, folder, **more)
         return [telling for telling in RULES[verb](entry, folder) if set(telling.people)]
 
-    [asked] = record("access.request_access", after={"person": mia.user_id, "level": "edit"}, comment="for the report")
+    [asked] = record("access.request_access", after={"level": "edit"}, comment="for the report")
     assert asked.text == "asks for can edit on {thing}" and set(asked.people) == {world.admin.user_id}
-    [answered] = record("access.answer_access_request", after={"person": mia.user_id, "state": "declined"})
-    assert "plans" not in answered.label and set(answered.people) == {mia.user_id}
+    told_to = {"grantee": "mia@example.com", "level": "edit"}
+    for verb, words_ in (("grant", "gave you can edit on {thing}"), ("decline", "declined your request for {thing}")):
+        [answered] = record(f"access.{verb}_access_request", after=told_to, comment="because")
+        assert (answered.text, answered.level, answered.detail) == (words_, None, "because")
+        assert set(answered.people) == {mia.user_id}
     [failed] = record("jobs.run_ended", after={"state": "failed", "user": mia.user_id, "number": 3})
     assert failed.kind == "job_failed" and set(failed.people) == {mia.user_id}
     assert record("jobs.run_ended", after={"state": "succeeded", "user": mia.user_id}) == []
@@ -271,7 +274,13 @@ def test_the_pages(world: World) -> None:
     assert 'aria-pressed="false"' in pressed and not inbox.is_watching(world.admin, folder)
     browser.post("/w/ours/notifications/settings", {"shown": ["mention"], "mail": ["mention"]})
     assert inbox.preferences(world.admin).mail == ["mention"] and "reply" in inbox.preferences(world.admin).off
-    for path in ("notifications/settings", "activity/", f"activity/{folder.pk}", "notifications/latest", "notifications/bell"):
+    for path in (
+        "notifications/settings",
+        "activity/",
+        f"activity/{folder.pk}",
+        "notifications/latest",
+        "notifications/bell",
+    ):
         assert browser.get(f"/w/ours/{path}").status_code == 200, path
     assert browser.get("/w/ours/activity/?person=nonsense").status_code == 404
     assert browser.get("/w/ours/notifications/?state=nonsense").status_code == 422
