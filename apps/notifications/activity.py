@@ -42,7 +42,8 @@ def list_activity(
         done = done.filter(resource_id=resource.pk)
     else:
         reach = reach_of(actor, Level.VIEW)
-        done = done.filter(resource_id__isnull=False)
+        # What concerns the workspace as such (members, groups, links) is for its audit.
+        done = done.filter(resource_id__isnull=False).exclude(resource_kind="workspace")
         done = done if reach.is_everything else done.filter(Reaches(F("resource_id"), reach))
     if person:
         done = done.filter(actor_id=parse_id(person))
