@@ -16,7 +16,8 @@ import workspace.celery  # noqa: F401  (tasks are sent to our queue, not to the 
 Asgi = Callable[[dict[str, Any], Any, Any], Awaitable[None]]
 django_application = get_asgi_application()
 
-# Prefix -> "module:function". A function may hand on to Django by returning False before it has read or sent anything.
+# Prefix -> "module:function". A function may hand on to Django while it has sent nothing: by returning False before it has read
+# anything, or the `receive` that gives again what it read.
 FRONT: list[tuple[str, str]] = [
     ("/api/2.0/mlflow-artifacts/", "apps.mlflow_api.streams:app"),
     ("/ajax-api/2.0/mlflow-artifacts/", "apps.mlflow_api.streams:app"),
@@ -50,8 +51,11 @@ async def application(scope: dict[str, Any], receive: Any, send: Any) -> None:
         await _lifespan(receive, send)
         return
     for prefix, app in _front:
-        if scope["path"].startswith(prefix) and await app(scope, receive, send) is not False:
-            return
+        if scope["path"].startswith(prefix):
+            handed_on = await app(scope, receive, send)
+            if handed_on is None or handed_on is True:
+                return
+            receive = handed_on or receive
     if scope["type"] == "http":
         await with_end(django_application, scope, receive, send)
 

@@ -20,6 +20,7 @@ from psycopg.conninfo import make_conninfo
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
 from apps.access.actor import Actor
+from apps.experiments.arrays import pack, register
 from apps.experiments.sets import Opened
 from apps.foundation.errors import Unauthenticated, Unavailable
 
@@ -27,6 +28,7 @@ _TYPES = {
     "experiments_log": "uuid text[] float8[] bigint[] bigint[] text[] text[] text[] text[] uuid[] text[] text[]",
     "experiments_log_links": "uuid jsonb uuid[] uuid[] bigint[]",
     "experiments_create_run": "bigint uuid text text bigint text[] text[] text jsonb",
+    "experiments_start_run": "bigint uuid text text bigint text[] text[]",
     "experiments_update_run": "uuid text bigint text",
     "experiments_delete_tag": "uuid text",
     "experiments_read_run": "uuid",
@@ -43,6 +45,17 @@ class Statement:
 
     function: str
     arguments: tuple[Any, ...]
+
+    @property
+    def who(self) -> str:
+        """What of a token `t` it asks for first."""
+        activity = ", t.activity" if self.function == "experiments_start_run" else ""
+        return f"t.workspace_id, t.user_id, t.scopes{activity}"
+
+    @property
+    def packed(self) -> list[Any]:
+        """Its arguments, lists as the bytes of arrays."""
+        return [pack(kind, value) for kind, value in zip(_TYPES[self.function].split(), self.arguments, strict=True)]
 
     @property
     def slots(self) -> str:
@@ -64,9 +77,9 @@ class Points:
 
     def once(self) -> Points:
         """These without repetitions: a point is its key, timestamp, step and value."""
-        points = list(zip(self.keys, self.times, self.steps, map(_comparable, self.values), strict=True))
-        if len(set(points)) == len(points):
+        if len(set(zip(self.keys, self.times, self.steps, strict=True))) == len(self.keys):
             return self
+        points = list(zip(self.keys, self.times, self.steps, map(_comparable, self.values), strict=True))
         kept = sorted(dict(zip(reversed(points), reversed(range(len(points))), strict=True)).values())
         shared: Any = (
             self.keys,
@@ -128,6 +141,11 @@ def create_run(
     return Statement(
         "experiments_create_run", (number, run, name, user, start, list(tags), list(tags.values()), activity, told)
     )
+
+
+def start_run(*, number: int, run: uuid.UUID, name: str, user: str, start: int, tags: dict[str, str]) -> Statement:
+    """A new run, for a token that belongs to no activity; for one that does, nothing but the code `activity`."""
+    return Statement("experiments_start_run", (number, run, name, user, start, list(tags), list(tags.values())))
 
 
 def update_run(run: uuid.UUID, *, status: str | None = None, end: int | None = None, name: str = "") -> Statement:
@@ -238,6 +256,7 @@ class Pool:
                 max_size=8,
                 timeout=5,
                 open=False,
+                configure=_configure,
                 kwargs={"autocommit": True, "prepare_threshold": 2},
             )
             self._pool = pool
@@ -263,8 +282,8 @@ class Pool:
     async def _run(self, taken: AsyncConnection[Any], token: bytes, statement: Statement) -> list[Any]:
         cursor = await taken.execute(
             f"select t.workspace_id, f.* from access_resolve_token(%s) t left join lateral"
-            f" {statement.function}(t.workspace_id, t.user_id, t.scopes, {statement.slots}) f on true",
-            [token, *statement.arguments],
+            f" {statement.function}({statement.who}, {statement.slots}) f on true",
+            [token, *statement.packed],
             binary=True,
         )
         rows = await cursor.fetchall()
@@ -290,6 +309,10 @@ class Pool:
                     step = steps.send(await cursor.fetchall())
             except StopIteration as end:
                 return opened, end.value
+
+
+async def _configure(made: AsyncConnection[Any]) -> None:
+    register(made)
 
 
 pool = Pool()

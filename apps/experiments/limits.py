@@ -28,7 +28,7 @@ _LOCATION = re.compile(r"(?:s3|gs|r2|abfss?|wasbs?|hdfs|viewfs|oci|dbfs|b2)://?[
 
 def check_key(key: str, where: str = "name", most: int = KEY_MAX) -> None:
     """Raises Invalid unless `key` can name a metric, a param or a tag."""
-    if most == KEY_MAX and _is_plain(key):
+    if most == KEY_MAX and is_plain(key):
         return
     if not key:
         raise Invalid(f"Missing value for required parameter '{where}'. A key name must be provided.")
@@ -48,7 +48,8 @@ def check_key(key: str, where: str = "name", most: int = KEY_MAX) -> None:
 
 
 @lru_cache(maxsize=20_000)
-def _is_plain(key: str) -> bool:
+def is_plain(key: str) -> bool:
+    """Whether a key can name a metric, a param or a tag, beyond doubt."""
     return (
         0 < len(key) <= KEY_MAX
         and _KEY.fullmatch(key) is not None

@@ -18,15 +18,20 @@ from apps.lineage.recorder import Node, activity_node, observe_write
 NAME_TAG = "mlflow.runName"
 
 
-def start_run(actor: Actor, *, number: int, name: str, user: str, start: int, tags: dict[str, str]) -> uuid.UUID:
-    """The id of a new run in an experiment; needs edit on it. A run key's job run becomes what made it."""
+def name_of(name: str, tags: dict[str, str]) -> str:
+    """What a new run is called: the name given, else the tag's, else an invented one. Raises Invalid when the two differ."""
     tagged = tags.get(NAME_TAG, "")
     if name and tagged and name != tagged:
         raise Invalid(
             "Both 'run_name' argument and 'mlflow.runName' tag are specified, but with different values"
             f" (run_name='{name}', mlflow.runName='{tagged}')."
         )
-    name = (name or tagged or invent_name())[: limits.RUN_NAME_MAX]
+    return (name or tagged or invent_name())[: limits.RUN_NAME_MAX]
+
+
+def start_run(actor: Actor, *, number: int, name: str, user: str, start: int, tags: dict[str, str]) -> uuid.UUID:
+    """The id of a new run in an experiment; needs edit on it. A run key's job run becomes what made it."""
+    name = name_of(name, tags)
     run_id = uuid.uuid4()
     known = receipt(actor.activity)
     statement = ingest.create_run(

@@ -26,9 +26,15 @@ from apps.mlflow_api.translate import experiments, runs
 from apps.mlflow_api.wire import BODY_MAX, Message, decode, decode_query, parse_json
 
 logger = logging.getLogger(__name__)
+# Headers that say what only Django knows.
+_DJANGOS = {b"content-encoding", b"x-mlflow-workspace", b"x-boathouse-workspace", b"idempotency-key"}
 Handler = Callable[[bytes, Any], Awaitable[bytes]]
 # Up to here a body is read before it is known who sends it, and on the loop; a longer one costs too much for either.
 SMALL_BODY = 256 * 1024
+
+
+class _ForDjango(Exception):
+    """What was asked takes more than one statement for this token."""
 
 
 def _write(build: Callable[[Any], Statement]) -> Handler:
@@ -41,17 +47,26 @@ def _write(build: Callable[[Any], Statement]) -> Handler:
     return handle
 
 
+async def _create_run(token: bytes, message: m.CreateRun) -> bytes:
+    statement = tracking.start_run(message)
+    ((_, code, detail, location, tags),) = await pool.run(token, statement)
+    if code == "activity":
+        raise _ForDjango
+    number, run_id, name, user, start, *_ = statement.arguments
+    require_done(code, detail, thing=str(number))
+    return runs.started(number, run_id, name, user, start, location, tags)
+
+
 async def _get_run(token: bytes, message: m.RunId) -> bytes:
     ((_, code, detail, *row),) = await pool.run(token, ingest.read_run(tracking.run_id_of(message)))
     require_done(code, detail, thing=message.run_id or message.run_uuid)
-    return f'{{"run":{runs.read_row(row)[1]}}}'.encode()
+    return runs.read(row)
 
 
 async def _update_run(token: bytes, message: m.UpdateRun) -> bytes:
-    steps = [tracking.update_run(message), ingest.read_run(tracking.run_id_of(message))]
-    (((_, code, detail),), ((_, _, _, *row),)) = await pool.run_all(token, steps)
+    ((_, code, detail, *row),) = await pool.run(token, tracking.update_run(message))
     require_done(code, detail, thing=message.run_id or message.run_uuid)
-    return f'{{"run_info":{runs.read_row(row)[0]}}}'.encode()
+    return runs.changed(row)
 
 
 async def _get_history(token: bytes, message: m.MetricHistory) -> bytes:
@@ -78,6 +93,7 @@ async def _search_experiments(token: bytes, message: m.SearchExperiments) -> byt
 
 
 HOT: dict[tuple[str, str], tuple[type[Message], Handler]] = {
+    ("POST", "runs/create"): (m.CreateRun, _create_run),
     ("POST", "runs/log-metric"): (m.LogMetric, _write(tracking.log_metric)),
     ("POST", "runs/log-parameter"): (m.LogParam, _write(tracking.log_param)),
     ("POST", "runs/set-tag"): (m.SetTag, _write(tracking.set_tag)),
@@ -95,8 +111,8 @@ _ADDRESSES = {
 }
 
 
-async def app(scope: dict[str, Any], receive: Any, send: Any) -> bool | None:
-    """Answer one request, or return False for Django to answer it."""
+async def app(scope: dict[str, Any], receive: Any, send: Any) -> bool | Any:
+    """Answer one request; or return False, or what receives it again, for Django to answer it."""
     entry = _ADDRESSES.get((scope.get("method", ""), scope["path"]))
     if entry is None or scope["type"] != "http":
         return False
@@ -106,16 +122,18 @@ async def app(scope: dict[str, Any], receive: Any, send: Any) -> bool | None:
         if name in headers and name in (b"authorization", b"content-type"):
             return False
         headers[name] = value
-    if b"authorization" not in headers or b"content-encoding" in headers:
+    if b"authorization" not in headers:
         return False
-    if b"x-mlflow-workspace" in headers or b"x-boathouse-workspace" in headers:
+    if not _DJANGOS.isdisjoint(headers):
         return False
     shape, handler = entry
     extra: dict[str, str] = {}
     try:
         token = digest(token_of(headers[b"authorization"].decode("latin-1")) or "")
-        fields = await _fields(scope, receive, headers, shape, token)
-        status, body = 200, await handler(token, fields)
+        content = b"" if scope["method"] == "GET" else await _body(receive, headers, token)
+        status, body = 200, await handler(token, await _fields(scope, content, headers, shape))
+    except _ForDjango:
+        return _again(content, receive)
     except BoathouseError as error:
         status, body, extra = _refusal(error, headers)
     except psycopg.OperationalError:
@@ -133,16 +151,23 @@ def _refusal(error: BoathouseError, headers: dict[bytes, bytes]) -> tuple[int, b
     return status, orjson.dumps(told), headers_for(error, headers.get(b"user-agent", b"").decode("latin-1"))
 
 
-async def _fields(
-    scope: dict[str, Any], receive: Any, headers: dict[bytes, bytes], shape: type[Message], token: bytes
-) -> Message:
+def _again(content: bytes, receive: Any) -> Callable[[], Awaitable[dict[str, Any]]]:
+    """A `receive` that gives a body once more that was read already."""
+    left = [{"type": "http.request", "body": content, "more_body": False}]
+
+    async def again() -> dict[str, Any]:
+        return left.pop() if left else await receive()
+
+    return again
+
+
+async def _fields(scope: dict[str, Any], content: bytes, headers: dict[bytes, bytes], shape: type[Message]) -> Message:
     if scope["method"] == "GET":
         try:
             query = parse_qs(scope["query_string"].decode("latin-1"), keep_blank_values=True, max_num_fields=1000)
         except ValueError:
             raise Invalid("The query string has too many fields.") from None
         return decode_query(shape, query)
-    content = await _body(receive, headers, token)
     if content and not headers.get(b"content-type", b"").startswith(b"application/json"):
         raise Invalid("Send the body as JSON, with the header Content-Type: application/json.")
     if len(content) > SMALL_BODY:

@@ -9,12 +9,13 @@ from typing import Any
 
 from django.core import signing
 
-from apps.experiments import ingest, limits
+from apps.experiments import ingest, limits, starts
 from apps.experiments.ingest import Points, Statement
 from apps.experiments.search import ExperimentSearch, RunSearch, Stage
 from apps.foundation.errors import Invalid, NotFound
 from apps.mlflow_api.filters import EXPERIMENTS, RUNS, parse_filter, parse_order
 from apps.mlflow_api.messages import tracking as m
+from apps.mlflow_api.wire import Columns
 
 RUNS_MAX = EXPERIMENTS_MAX = 50_000
 HISTORY_PAGE, HISTORY_MAX = 25_000, 1_000_000
@@ -51,19 +52,17 @@ def parse_number(text: str) -> int:
     return int(text)
 
 
-def points_of(metrics: Iterable[Any], where: str = "") -> Points:
+def points_of(metrics: Iterable[Any] | Columns, where: str = "") -> Points:
     """Metrics as columns, each checked."""
+    if isinstance(metrics, Columns):
+        return _points_of_columns(metrics, where)
     found = Points([], [], [], [])
     has_models = False
     models: list[uuid.UUID | None] = []
     names: list[str] = []
     digests: list[str] = []
     for index, metric in enumerate(metrics):
-        limits.check_key(metric.key, f"{where}[{index}].name" if where else "name")
-        if metric.timestamp < 0:
-            raise Invalid(
-                f"Invalid value {metric.timestamp} for parameter 'timestamp' supplied: it must not be negative."
-            )
+        _check_point(metric.key, metric.timestamp, index, where)
         found.keys.append(metric.key)
         found.values.append(metric.value)
         found.times.append(metric.timestamp)
@@ -73,6 +72,20 @@ def points_of(metrics: Iterable[Any], where: str = "") -> Points:
         digests.append(metric.dataset_digest)
         has_models = has_models or bool(metric.model_id)
     return Points(found.keys, found.values, found.times, found.steps, models, names, digests) if has_models else found
+
+
+def _points_of_columns(metrics: Columns, where: str) -> Points:
+    points = Points(metrics["key"], metrics["value"], metrics["timestamp"], metrics["step"])
+    if min(points.times) < 0 or not all(map(limits.is_plain, set(points.keys))):
+        for index, (key, timestamp) in enumerate(zip(points.keys, points.times, strict=True)):
+            _check_point(key, timestamp, index, where)
+    return points
+
+
+def _check_point(key: str, timestamp: int, index: int, where: str) -> None:
+    limits.check_key(key, f"{where}[{index}].name" if where else "name")
+    if timestamp < 0:
+        raise Invalid(f"Invalid value {timestamp} for parameter 'timestamp' supplied: it must not be negative.")
 
 
 def params_of(params: Iterable[Any], where: str = "") -> dict[str, str]:
@@ -131,6 +144,25 @@ def log_batch(message: m.LogBatch) -> Statement:
         params_of(message.params, "params"),
         tags_of(message.tags, "tags"),
     )
+
+
+def run_asked(message: m.CreateRun) -> dict[str, Any]:
+    """The new run that a message asks for."""
+    return {
+        "number": parse_number(message.experiment_id) if message.experiment_id else 0,
+        "name": message.run_name,
+        "user": message.user_id[: limits.KEY_MAX],
+        "start": message.start_time or now_millis(),
+        "tags": tags_of(message.tags, "tags"),
+    }
+
+
+def start_run(message: m.CreateRun) -> Statement:
+    """A new run, for a token that belongs to no activity."""
+    asked = run_asked(message)
+    name = starts.name_of(asked["name"], asked["tags"])
+    tags = {**asked["tags"], starts.NAME_TAG: name}
+    return ingest.start_run(**{**asked, "name": name, "tags": tags}, run=uuid.uuid4())
 
 
 def update_run(message: m.UpdateRun) -> Statement:

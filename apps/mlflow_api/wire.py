@@ -10,9 +10,10 @@ import json
 import math
 from collections.abc import Callable, Mapping
 from functools import cache
-from typing import Annotated, Any, TypeVar, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, NamedTuple, TypeVar, get_args, get_origin, get_type_hints
 
 import msgspec
+import orjson
 
 from apps.foundation.errors import Invalid
 
@@ -26,6 +27,19 @@ M = TypeVar("M", bound="Message")
 Convert = Callable[[Any], Any]
 
 
+class Columns(dict[str, list[Any]]):
+    """A long list of messages read column by column: by field, each with a value for every message."""
+
+    def __len__(self) -> int:
+        return len(next(iter(self.values())))
+
+
+class ByColumn(NamedTuple):
+    """Marks a list that becomes Columns when its messages hold nothing but these fields, plainly right; else it stays a list."""
+
+    fields: tuple[str, ...]
+
+
 class Message(msgspec.Struct, frozen=True, kw_only=True):
     """One message. Fields without a default are required and not empty."""
 
@@ -34,6 +48,8 @@ def parse_json(raw: bytes) -> dict[str, Any]:
     """The JSON object in a body; an empty body is an empty message. Raises Invalid."""
     if not raw:
         return {}
+    if (plain := _parse_plain(raw)) is not None:
+        return plain
     try:
         found = json.loads(raw.decode(), object_pairs_hook=_unique, parse_constant=_no_constant)
     except (ValueError, RecursionError) as error:
@@ -41,6 +57,24 @@ def parse_json(raw: bytes) -> dict[str, Any]:
     if not isinstance(found, dict):
         raise Invalid("The request body must be a JSON object.")
     return found
+
+
+def _parse_plain(raw: bytes) -> dict[str, Any] | None:
+    """The object in a body that is plainly right, five times as fast; None when the strict way must say.
+
+    A pair has one colon and no other colon is counted less, so with a key twice there are more colons than pairs.
+    """
+    try:
+        found = orjson.loads(raw)
+    except orjson.JSONDecodeError:
+        return None
+    if not isinstance(found, dict):
+        return None
+    pairs = len(found)
+    for value in found.values():
+        if type(value) is list and value and set(map(type, value)) == {dict}:
+            pairs += sum(map(len, value))
+    return found if raw.count(b":") == pairs else None
 
 
 class _Refused(Exception):
@@ -98,9 +132,13 @@ def _read(shape: type[M], fields: Mapping[str, Any]) -> M:
 def _plan(shape: type[Message]) -> tuple[tuple[str, Convert, bool, bool], ...]:
     hints = get_type_hints(shape, include_extras=True)
     return tuple(
-        (field.name, _converter(hints[field.name]), get_origin(hints[field.name]) is list, field.required)
+        (field.name, _converter(hints[field.name]), _is_list(hints[field.name]), field.required)
         for field in msgspec.structs.fields(shape)
     )
+
+
+def _is_list(hint: Any) -> bool:
+    return get_origin(get_args(hint)[0] if get_origin(hint) is Annotated else hint) is list
 
 
 def _converter(hint: Any) -> Convert:
@@ -110,6 +148,8 @@ def _converter(hint: Any) -> Convert:
         return _labels
     if get_origin(hint) is Annotated:
         kind = get_args(hint)[1]
+        if isinstance(kind, ByColumn):
+            return _by_column(get_args(get_args(hint)[0])[0], kind)
         return _enum(kind) if isinstance(kind, tuple) else {"int64": _int, "double": _double}[kind]
     if isinstance(hint, type) and issubclass(hint, Message):
         return _one(hint)
@@ -134,6 +174,43 @@ def _many(item: Convert) -> Convert:
         return found
 
     return read
+
+
+def _by_column(shape: type[Message], kind: ByColumn) -> Convert:
+    many, hints = _many(_one(shape)), get_type_hints(shape, include_extras=True)
+    fields = [(each.name, hints[each.name], each.required, each.default) for each in msgspec.structs.fields(shape)]
+    fields = [each for each in fields if each[0] in kind.fields]
+
+    def read(value: Any) -> Any:
+        if type(value) is not list or not value or set(map(type, value)) != {dict}:
+            return many(value)
+        if not set().union(*value).issubset(kind.fields):
+            return many(value)
+        found = Columns()
+        for name, hint, required, default in fields:
+            try:
+                cells = [item[name] for item in value] if required else [item.get(name, default) for item in value]
+            except KeyError:
+                return many(value)
+            if (column := _column(hint, cells, required)) is None:
+                return many(value)
+            found[name] = column
+        return found
+
+    return read
+
+
+def _column(hint: Any, cells: list[Any], required: bool) -> list[Any] | None:
+    """The cells when all are plainly right, None when they must be looked at one by one."""
+    types = set(map(type, cells))
+    if hint is str:
+        different = set(cells) if types == {str} else {""}
+        return None if any("\0" in text or required and not text for text in different) else cells
+    if hint == Int:
+        return cells if types == {int} and -(2**63) <= min(cells) and max(cells) < 2**63 else None
+    if hint == Double and types <= {float, int}:
+        return cells if types == {float} else list(map(float, cells))
+    return None
 
 
 def _one(shape: type[Message]) -> Convert:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from concurrent.futures import ThreadPoolExecutor
+from urllib.parse import urlencode
 
 import pytest
 
@@ -69,6 +70,7 @@ def test_a_dead_token_is_refused_at_once(live: Live, run_id: str) -> None:
 
 def test_each_hot_route_answers_as_the_slow_one(live: Live, run_id: str) -> None:
     bodies = {
+        "runs/create": {"run_name": "n", "start_time": 5, "user_id": "u", "tags": [{"key": "t", "value": 'a "b"'}]},
         "runs/log-metric": {"key": "k", "value": 1, "timestamp": 1},
         "runs/log-parameter": {"key": "p", "value": "1"},
         "runs/set-tag": {"key": "t", "value": "1"},
@@ -84,6 +86,8 @@ def test_each_hot_route_answers_as_the_slow_one(live: Live, run_id: str) -> None
     for method, path in HOT:
         for change in (
             {},
+            {"experiment_id": "17"},
+            {"tags": [{"key": "mlflow.runName", "value": "another"}]},
             {"run_id": "0" * 32},
             {"run_id": ""},
             {"run_id": 7},
@@ -96,14 +100,19 @@ def test_each_hot_route_answers_as_the_slow_one(live: Live, run_id: str) -> None
                 # The workspace header sends a request the slow way.
                 for headers in ({}, {"X_MLFLOW_WORKSPACE": "theirs" if token == theirs else "ours"}):
                     if method == "GET":
-                        query = "&".join(f"{key}={value}" for key, value in body.items())
+                        query = urlencode(body)
                         sent = live("GET", f"{A}{path}?{query}", token=token, **headers)
                     else:
                         told = json.dumps(body).encode()
                         sent = live(
                             "POST", A + path, token=token, body=told, Content_Type="application/json", **headers
                         )
-                    answers.append((sent.status, json.loads(sent.body)))
+                    answer = json.loads(sent.body)
+                    if path == "runs/create" and sent.status == 200:
+                        made = answer["run"]["info"]["run_id"]
+                        assert answer == json.loads(live("GET", f"{A}runs/get?run_id={made}", token=token).body)
+                        answer = json.loads(json.dumps(answer).replace(made, "made"))
+                    answers.append((sent.status, answer))
                 assert answers[0] == answers[1], (path, change)
 
 

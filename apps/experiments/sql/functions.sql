@@ -175,9 +175,24 @@ begin
   select s.tags into tags from experiments_runsummary s where s.run_id = v_run;
 end $$;
 
--- Change a run's status, end or name (null leaves each). When it ended, its summary is whole again.
+-- The same for a token that belongs to no activity: what an activity's run is told takes more than one statement.
+create or replace function experiments_start_run(
+  p_workspace uuid, p_user uuid, p_scopes jsonb, p_activity text, p_number bigint, p_uuid uuid, p_name text, p_claimed_user text,
+  p_start bigint, p_tag_keys text[], p_tag_values text[], out code text, out detail text, out location text, out tags text)
+language plpgsql as $$
+begin
+  if p_activity <> '' then code := 'activity'; return; end if;
+  select r.code, r.detail, r.location, r.tags into code, detail, location, tags
+    from experiments_create_run(p_workspace, p_user, p_scopes, p_number, p_uuid, p_name, p_claimed_user, p_start, p_tag_keys,
+                                p_tag_values, '', null) r;
+end $$;
+
+-- Change a run's status, end or name (null leaves each), and what it is then. When it ended, its summary is whole again.
+drop function if exists experiments_update_run;
 create or replace function experiments_update_run(
-  p_workspace uuid, p_user uuid, p_scopes jsonb, p_run uuid, p_status text, p_end bigint, p_name text, out code text, out detail text)
+  p_workspace uuid, p_user uuid, p_scopes jsonb, p_run uuid, p_status text, p_end bigint, p_name text,
+  out code text, out detail text, out uuid uuid, out number bigint, out name text, out claimed_user text, out status text,
+  out start_time bigint, out end_time bigint, out location text)
 language plpgsql as $$
 declare
   o record;
@@ -185,13 +200,16 @@ begin
   select * into o from experiments_open_run(p_workspace, p_user, p_scopes, p_run, 5);
   code := o.code; detail := o.detail;
   if code <> '' then return; end if;
-  update experiments_run set status = coalesce(p_status, status), end_time = coalesce(p_end, end_time) where id = o.run;
+  update experiments_run r set status = coalesce(p_status, r.status), end_time = coalesce(p_end, r.end_time) where r.id = o.run;
   if p_name <> '' then
     perform experiments_put_tags(p_workspace, o.run, o.number, array['mlflow.runName'], array[p_name]);
   end if;
   if p_status in ('FINISHED', 'FAILED', 'KILLED') then
     update experiments_runsummary set metrics = experiments_metrics_text(o.run) where run_id = o.run and metrics is null;
   end if;
+  select r.uuid, r.experiment_number, r.name, r.claimed_user, r.status, r.start_time, r.end_time, e.artifact_location
+    into uuid, number, name, claimed_user, status, start_time, end_time, location
+    from experiments_run r join experiments_experiment e on e.resource_id = r.experiment_id where r.id = o.run;
 end $$;
 
 -- Take a tag off a run.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from apps.mlflow_api.wire import Double, Int, Message, Text
+from apps.mlflow_api.wire import ByColumn, Double, Int, Message, Text
 
 ViewType = Annotated[str | None, ("", "ACTIVE_ONLY", "DELETED_ONLY", "ALL")]
 RunStatus = Annotated[str | None, ("", "RUNNING", "SCHEDULED", "FINISHED", "FAILED", "KILLED")]
@@ -107,7 +107,7 @@ class DeleteTag(RunId, frozen=True, kw_only=True):
 
 
 class LogBatch(RunId, frozen=True, kw_only=True):
-    metrics: list[Metric] = []
+    metrics: Annotated[list[Metric], ByColumn(("key", "value", "timestamp", "step"))] = []
     params: list[Param] = []
     tags: list[Tag] = []
 

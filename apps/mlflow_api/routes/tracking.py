@@ -75,14 +75,7 @@ def search_all_experiments(actor: Actor, message: m.SearchExperiments) -> bytes:
 
 
 def create_run(actor: Actor, message: m.CreateRun) -> bytes:
-    run_id = starts.start_run(
-        actor,
-        number=tracking.parse_number(message.experiment_id) if message.experiment_id else 0,
-        name=message.run_name,
-        user=message.user_id[: limits.KEY_MAX],
-        start=message.start_time or tracking.now_millis(),
-        tags=tracking.tags_of(message.tags, "tags"),
-    )
+    run_id = starts.start_run(actor, **tracking.run_asked(message))
     return _run(actor, run_id)
 
 
@@ -91,18 +84,12 @@ def get_run(actor: Actor, message: m.RunId) -> bytes:
 
 
 def _run(actor: Actor, run_id: uuid.UUID) -> bytes:
-    return f'{{"run":{_read(actor, run_id)[1]}}}'.encode()
-
-
-def _read(actor: Actor, run_id: uuid.UUID) -> tuple[str, str]:
-    (row,) = ingest.run_as(actor, ingest.read_run(run_id))
-    require_done(row.pop("code"), row.pop("detail"), thing=run_id.hex)
-    return runs.read_row(tuple(row.values()))
+    return runs.read(tuple(_do(actor, ingest.read_run(run_id)).values())[2:])
 
 
 def update_run(actor: Actor, message: m.UpdateRun) -> bytes:
-    _do(actor, tracking.update_run(message))
-    return f'{{"run_info":{_read(actor, tracking.run_id_of(message))[0]}}}'.encode()
+    row = _do(actor, tracking.update_run(message))
+    return runs.changed(tuple(row.values())[2:])
 
 
 def delete_run(actor: Actor, message: m.RunId) -> None:
@@ -118,13 +105,17 @@ def search_runs(actor: Actor, message: m.SearchRuns) -> bytes:
     return runs.page(found, opened.experiments)
 
 
-def _do(actor: Actor, statement: ingest.Statement) -> None:
+def _do(actor: Actor, statement: ingest.Statement) -> dict[str, Any]:
     (row,) = ingest.run_as(actor, statement)
     require_done(row["code"], row["detail"], thing=statement.arguments[0].hex)
+    return row
 
 
 def _logs(build: Callable[[Any], ingest.Statement]) -> Callable[[Actor, Any], None]:
-    return lambda actor, message: _do(actor, build(message))
+    def handle(actor: Actor, message: Any) -> None:
+        _do(actor, build(message))
+
+    return handle
 
 
 def delete_tag(actor: Actor, message: m.DeleteTag) -> None:

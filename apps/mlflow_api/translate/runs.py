@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Sequence
 from typing import Any
 
 import orjson
@@ -47,11 +48,23 @@ def run(info_text: str, metrics: str, params: str, tags: str, inputs: str, outpu
     )
 
 
-def read_row(row: tuple[Any, ...]) -> tuple[str, str]:
-    """(info, run) as JSON of a row of `read_run`, without its code and detail."""
+def read(row: Sequence[Any]) -> bytes:
+    """The answer to a reading, from what `read_run` gives behind its code and detail."""
     key, number, name, user, status, start, end, gone, metrics, params, tags, inputs, outputs, location = row
     told = info(key, number, name, user, status, start, end, gone, location)
-    return told, run(told, metrics, params, tags, inputs, outputs)
+    return f'{{"run":{run(told, metrics, params, tags, inputs, outputs)}}}'.encode()
+
+
+def started(number: int, key: uuid.UUID, name: str, user: str, start: int, location: str, tags: str) -> bytes:
+    """The answer to the start of a run."""
+    told = info(key, number, name, user, "RUNNING", start, None, False, location)
+    return f'{{"run":{run(told, "", "", tags, "", "")}}}'.encode()
+
+
+def changed(row: Sequence[Any]) -> bytes:
+    """The answer to a change of a run, from what `update_run` gives behind its code and detail."""
+    key, number, name, user, status, start, end, location = row
+    return f'{{"run_info":{info(key, number, name, user, status, start, end, False, location)}}}'.encode()
 
 
 def page(found: FoundRuns, experiments: dict[int, tuple[bool, str]]) -> bytes:
