@@ -13,10 +13,10 @@ from apps.access.policy import fetch
 from apps.experiments.search import Comparison, Entity, Operator
 from apps.foundation.api import RoomViewSet, empty
 from apps.foundation.ids import parse_id
-from apps.foundation.paging import page
-from apps.registry import operations, queries
+from apps.foundation.paging import Page, page
+from apps.registry import gates, operations, queries, requests, transitions
 from apps.registry import shapes as shape
-from apps.registry.models import ModelVersion, RegisteredModel
+from apps.registry.models import ModelVersion, RegisteredModel, TransitionRequest
 from apps.registry.names import check_model_name
 from apps.registry.search import RegistrySearch, find_models
 
@@ -40,7 +40,9 @@ class RegisteredModelViewSet(RoomViewSet):
         if words := request.query_params.get("name"):
             pattern = "%" + words.replace("%", "").replace("_", "") + "%"
             where = (Comparison(Entity.ATTRIBUTE, "name", Operator.ILIKE, pattern),)
-        return shape.ModelOut.page(find_models(request.actor, RegistrySearch(where, **self.paging(request))))
+        found = find_models(request.actor, RegistrySearch(where, **self.paging(request)))
+        gates.attach(found.items)
+        return shape.ModelOut.page(found)
 
     def create(self, request: Request) -> Response:
         """Make a model."""
@@ -76,12 +78,28 @@ class RegisteredModelViewSet(RoomViewSet):
         model = model_of(request.actor, pk)
         return shape.ModelOut.response(operations.rename_model(actor=request.actor, model=model, **wish))
 
-    @action(detail=True, methods=["post"], url_path="set-gates")
-    def set_gates(self, request: Request, pk: str) -> Response:
-        """Say who moves versions in and out of Staging and Production."""
-        wish = shape.GatesIn.parse(request)
+    @action(detail=True, methods=["post"], url_path="set-gate")
+    def set_gate(self, request: Request, pk: str) -> Response:
+        """Say who moves versions in and out of Staging or Production: a level, gatekeepers, and whether it takes two people."""
+        wish = shape.GateIn.parse(request)
         model = model_of(request.actor, pk)
-        return shape.ModelOut.response(operations.set_gates(actor=request.actor, model=model, **wish))
+        return shape.ModelOut.response(transitions.set_gate(actor=request.actor, model=model, **wish))
+
+    @action(detail=True, methods=["post"], url_path="roll-back")
+    def roll_back(self, request: Request, pk: str) -> Response:
+        """Put the version that was in Production before back there; `version` is the one that the caller expects."""
+        wish = shape.RollBackIn.parse(request)
+        model = model_of(request.actor, pk)
+        to = queries.numbered(model, wish["version"])
+        return shape.VersionOut.response(
+            transitions.roll_back(actor=request.actor, model=model, to=to, comment=wish["comment"])
+        )
+
+    @action(detail=True, methods=["get"], url_path="transition-requests")
+    def transition_requests(self, request: Request, pk: str) -> Response:
+        """What was asked about its versions, newest first; `state` narrows."""
+        rows = requests.in_state(requests.requests_of(model_of(request.actor, pk)), request.query_params.get("state"))
+        return _requests(request, page(rows, order=("-created_at", "-id"), **self.paging(request)))
 
     @action(detail=True, methods=["post"], url_path="set-tag")
     def set_tag(self, request: Request, pk: str) -> Response:
@@ -193,5 +211,73 @@ class ModelVersionViewSet(RoomViewSet):
             operations.delete_version_tag(actor=request.actor, model=version.model, version=version, **wish)
         )
 
+    @action(detail=True, methods=["get"], url_path="transition-requests")
+    def transition_requests(self, request: Request, pk: str) -> Response:
+        """What was asked about this version, newest first; `state` narrows."""
+        version = self._version(request, pk)
+        rows = requests.requests_of(version.model).filter(version=version)
+        rows = requests.in_state(rows, request.query_params.get("state"))
+        return _requests(request, page(rows, order=("-created_at", "-id"), **self.paging(request)))
+
+    @transition_requests.mapping.post
+    def request_transition(self, request: Request, pk: str) -> Response:
+        """Ask that this version is moved to a stage."""
+        wish = shape.RequestTransitionIn.parse(request)
+        version = self._version(request, pk)
+        asked = transitions.request_transition(actor=request.actor, model=version.model, version=version, **wish)
+        return _request(request, asked, 201)
+
     def _version(self, request: Request, pk: str) -> ModelVersion:
         return queries.get_version_by_id(request.actor, pk)
+
+
+@extend_schema(tags=["registry"])
+class TransitionRequestViewSet(RoomViewSet):
+    """Requests to move versions to stages."""
+
+    serializer_class = shape.TransitionRequestOut
+
+    def list(self, request: Request) -> Response:
+        """Requests that wait for the caller's answer, newest first, at most 100."""
+        return _requests(request, Page(requests.waiting_for(request.actor, 100), None))
+
+    def retrieve(self, request: Request, pk: str) -> Response:
+        """One request."""
+        return _request(request, requests.get_request(request.actor, pk))
+
+    @action(detail=True, methods=["post"])
+    def approve(self, request: Request, pk: str) -> Response:
+        """Approve it and move the version."""
+        wish = shape.ApproveIn.parse(request)
+        asked = requests.get_request(request.actor, pk)
+        model = asked.version.model
+        return _request(
+            request, transitions.approve_transition(actor=request.actor, model=model, request=asked, **wish)
+        )
+
+    @action(detail=True, methods=["post"])
+    def reject(self, request: Request, pk: str) -> Response:
+        """Turn it down."""
+        wish = shape.AnswerIn.parse(request)
+        asked = requests.get_request(request.actor, pk)
+        model = asked.version.model
+        return _request(request, transitions.reject_transition(actor=request.actor, model=model, request=asked, **wish))
+
+    @action(detail=True, methods=["post"])
+    def cancel(self, request: Request, pk: str) -> Response:
+        """Take one's own request back."""
+        wish = shape.AnswerIn.parse(request)
+        asked = requests.get_request(request.actor, pk)
+        model = asked.version.model
+        return _request(request, transitions.cancel_transition(actor=request.actor, model=model, request=asked, **wish))
+
+
+def _request(request: Request, asked: TransitionRequest, status: int = 200) -> Response:
+    context = {"answers": requests.answers_of(request.actor, [asked])}
+    return Response(shape.TransitionRequestOut(asked, context=context).data, status=status)
+
+
+def _requests(request: Request, found: Page[TransitionRequest]) -> Response:
+    context = {"answers": requests.answers_of(request.actor, found.items)}
+    items = shape.TransitionRequestOut(found.items, many=True, context=context).data
+    return Response({"items": items, "next_token": found.next_token})

@@ -8,7 +8,6 @@ from typing import Any, ClassVar
 
 from django.db import models
 
-from apps.access.levels import Level
 from apps.access.models import Resource
 from apps.access.scope import ScopedManager, WorkspaceModel
 from apps.access.storage import location
@@ -20,11 +19,6 @@ from apps.registry.names import shown_name
 PROMPT_TAG = "mlflow.prompt.is_prompt"
 
 
-def default_gates() -> dict[str, str]:
-    """The gates of a new model."""
-    return dict(stages.DEFAULT_GATES)
-
-
 class RegisteredModel(WorkspaceModel):
     """A named line of versions. `plain`: it was made by a plain name. `next_version` only grows, so no number comes twice."""
 
@@ -32,7 +26,6 @@ class RegisteredModel(WorkspaceModel):
     plain = models.BooleanField(default=False)
     next_version = models.PositiveIntegerField(default=1)
     tags = models.JSONField(default=dict, blank=True)
-    gates = models.JSONField(default=default_gates)
 
     def __str__(self) -> str:
         return self.name
@@ -51,10 +44,6 @@ class RegisteredModel(WorkspaceModel):
     def is_prompt(self) -> bool:
         """Whether MLflow keeps a prompt in it."""
         return self.tags.get(PROMPT_TAG, "").lower() == "true"
-
-    def gate(self, before: str, after: str) -> Level:
-        """The level that a move needs here."""
-        return stages.level_needed(self.gates, before, after)
 
 
 class VersionQuerySet(models.QuerySet["ModelVersion"]):
@@ -170,6 +159,116 @@ class Alias(WorkspaceModel):
 
     def __str__(self) -> str:
         return self.name
+
+
+class StageGate(WorkspaceModel):
+    """Who may move versions into and out of a stage, from a moment to another: everybody with `level`, and the gatekeepers.
+
+    `two_people`: a move needs a request that somebody else approves. A stage without a row has the gate of `stages.DEFAULT_GATES`.
+    """
+
+    resource_path = "model"
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    model = models.ForeignKey(RegisteredModel, on_delete=models.CASCADE, related_name="stage_gates", db_index=False)
+    stage = models.CharField(max_length=16)
+    level = models.CharField(max_length=8)
+    two_people = models.BooleanField(default=False)
+    valid_from = models.DateTimeField(default=now)
+    valid_to = models.DateTimeField(null=True)
+    actor_label = models.CharField(max_length=254)
+
+    class Meta:
+        constraints: ClassVar[list[Any]] = [
+            models.UniqueConstraint(
+                fields=["model", "stage"], condition=models.Q(valid_to__isnull=True), name="registry_one_gate_now"
+            ),
+        ]
+        indexes: ClassVar[list[Any]] = [models.Index(fields=["model", "-valid_from"], name="registry_gate_history")]
+
+
+class Gatekeeper(WorkspaceModel):
+    """That a person or a group who may edit a model also passed the gate of a stage, from a moment to another."""
+
+    resource_path = "model"
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    model = models.ForeignKey(RegisteredModel, on_delete=models.CASCADE, related_name="gatekeepers", db_index=False)
+    stage = models.CharField(max_length=16)
+    user = models.ForeignKey("access.User", null=True, on_delete=models.CASCADE, related_name="+")
+    group = models.ForeignKey("access.Group", null=True, on_delete=models.CASCADE, related_name="+")
+    valid_from = models.DateTimeField(default=now)
+    valid_to = models.DateTimeField(null=True)
+    actor_label = models.CharField(max_length=254)
+
+    class Meta:
+        constraints: ClassVar[list[Any]] = [
+            models.CheckConstraint(
+                condition=models.Q(user__isnull=True) ^ models.Q(group__isnull=True), name="registry_keeper_is_one"
+            ),
+        ]
+        indexes: ClassVar[list[Any]] = [models.Index(fields=["model", "stage"], name="registry_keepers_of")]
+
+    @property
+    def grantee(self) -> Any:
+        """The person or the group."""
+        return self.user or self.group
+
+
+class TransitionRequest(WorkspaceModel):
+    """That somebody asked to move a version to a stage, and what was answered by whom. One waits per version, stage and author."""
+
+    resource_path = "version.model"
+
+    class State(models.TextChoices):
+        WAITING = "waiting"
+        APPROVED = "approved"
+        REJECTED = "rejected"
+        CANCELLED = "cancelled"
+        # the version came to the stage, or went, in another way
+        SETTLED = "settled"
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    version = models.ForeignKey(ModelVersion, on_delete=models.CASCADE, related_name="requests", db_index=False)
+    stage = models.CharField(max_length=16)
+    from_stage = models.CharField(max_length=16)
+    archive_existing = models.BooleanField(default=True)
+    state = models.CharField(max_length=12, choices=State.choices, default=State.WAITING)
+    comment = models.TextField(blank=True)
+    author = models.ForeignKey("access.User", null=True, on_delete=models.SET_NULL, related_name="+")
+    author_label = models.CharField(max_length=254)
+    created_at = models.DateTimeField(default=now)
+    answer_label = models.CharField(max_length=254, blank=True)
+    answer_comment = models.TextField(blank=True)
+    answered_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints: ClassVar[list[Any]] = [
+            models.UniqueConstraint(
+                fields=["version", "stage", "author"],
+                condition=models.Q(state="waiting"),
+                name="registry_one_request_waits",
+            ),
+        ]
+        indexes: ClassVar[list[Any]] = [
+            models.Index(fields=["version", "-created_at"], name="registry_request_history"),
+            models.Index(
+                fields=["workspace", "-created_at"], condition=models.Q(state="waiting"), name="registry_request_waits"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.version} to {self.stage}"
+
+    @property
+    def waits(self) -> bool:
+        """Whether nobody has answered yet."""
+        return self.state == self.State.WAITING
+
+    def close(self, state: str, label: str, comment: str = "") -> None:
+        """Note the answer."""
+        self.state, self.answer_label, self.answer_comment, self.answered_at = state, label, comment, now()
+        self.save(update_fields=["state", "answer_label", "answer_comment", "answered_at"])
 
 
 def hex_of(value: uuid.UUID | None) -> str:

@@ -12,14 +12,13 @@ from apps.access.actor import Actor
 from apps.access.levels import Level
 from apps.access.models import Resource
 from apps.access.operation import operation
-from apps.access.policy import authorise
 from apps.experiments import logged_models
 from apps.experiments.activities import find_run_node
 from apps.foundation.clock import now
 from apps.foundation.errors import Conflict, Invalid, NotFound
 from apps.lineage.recorder import Node, activity_node, observe_write
-from apps.registry import files, mlmodel, queries, sources, stages
-from apps.registry.models import Alias, ModelVersion, RegisteredModel, StagePeriod, hex_of
+from apps.registry import files, gates, mlmodel, queries, sources, stages
+from apps.registry.models import Alias, ModelVersion, RegisteredModel, StagePeriod, TransitionRequest, hex_of
 from apps.registry.names import check_alias, check_model_name
 
 TAG_KEY_MAX, TAG_VALUE_MAX, TAGS_MAX = 250, 100_000, 1_000
@@ -85,16 +84,6 @@ def restore_model(*, actor: Actor, model: RegisteredModel) -> RegisteredModel:
     resources.restore_resource(model.resource)
     audit.record(actor, "registry.restore_model", model, after={"name": model.name})
     return model
-
-
-@operation(needs=Level.MANAGE, on="model")
-def set_gates(*, actor: Actor, model: RegisteredModel, gates: Mapping[str, str]) -> RegisteredModel:
-    """Say which level moves versions in and out of Staging and of Production."""
-    before = model.gates
-    model.gates = stages.check_gates({**before, **gates})
-    model.save(update_fields=["gates"])
-    audit.record(actor, "registry.set_gates", model, before=before, after=model.gates)
-    return _touched(model)
 
 
 @operation(needs=Level.EDIT, on="model")
@@ -168,7 +157,7 @@ def create_version(
 @operation(needs=Level.EDIT, on="model")
 def update_version(*, actor: Actor, model: RegisteredModel, version: ModelVersion, description: str) -> ModelVersion:
     """Change what a version says about itself."""
-    version = _again(model, version)
+    version = again(model, version)
     before, version.description = version.description, _description(description)
     _save(version, "description")
     audit.record(
@@ -182,7 +171,7 @@ def set_version_tag(
     *, actor: Actor, model: RegisteredModel, version: ModelVersion, key: str, value: str
 ) -> ModelVersion:
     """Note something about a version."""
-    version = _again(model, version)
+    version = again(model, version)
     before = {key: version.tags.get(key)}
     version.tags = _tags(version.tags, {key: value})
     _save(version, "tags")
@@ -193,7 +182,7 @@ def set_version_tag(
 @operation(needs=Level.EDIT, on="model")
 def delete_version_tag(*, actor: Actor, model: RegisteredModel, version: ModelVersion, key: str) -> ModelVersion:
     """Take a tag off a version; nothing when it has none of that key."""
-    version = _again(model, version)
+    version = again(model, version)
     before = {key: version.tags.get(key)}
     version.tags = {name: value for name, value in version.tags.items() if name != key}
     _save(version, "tags")
@@ -204,13 +193,14 @@ def delete_version_tag(*, actor: Actor, model: RegisteredModel, version: ModelVe
 @operation(needs=Level.MANAGE, on="model")
 def delete_version(*, actor: Actor, model: RegisteredModel, version: ModelVersion) -> None:
     """Delete a version with its aliases and files. Its number never comes again, and its history stays."""
-    version = _again(model, version)
+    version = again(model, version)
     before = {"version": version.version, "stage": version.stage, "aliases": version.current_aliases}
     moment = now()
     Alias.objects.filter(version=version, valid_to__isnull=True).update(valid_to=moment)
     StagePeriod.objects.filter(version=version, valid_to__isnull=True).update(valid_to=moment)
     version.deleted_at = moment
     _save(version, "deleted_at")
+    _settle(version, "", f"version deleted by {actor.label}")
     folder = version.folder
     transaction.on_commit(lambda: files.discard(folder))
     audit.record(actor, "registry.delete_version", version, before=before)
@@ -227,22 +217,18 @@ def move_to_stage(
     comment: str = "",
 ) -> ModelVersion:
     """Put a version in a stage whose gate the actor may pass; archive the ones there if asked."""
-    version, stage = _again(model, version), stages.canonical(stage)
+    version, stage = again(model, version), stages.canonical(stage)
     stages.check_move(version.stage, stage, archive_existing=archive_existing)
-    authorise(actor, model.gate(version.stage, stage), model)
-    if archive_existing:
-        there = ModelVersion.objects.live().filter(model=model, stage=stage).exclude(pk=version.pk)
-        for other in there.order_by("version"):
-            other.model = model
-            _enter(actor, other, stages.ARCHIVED, f"Version {version.version} took its place")
-    _enter(actor, version, stage, comment)
-    return version
+    passed = gates.require(actor, model, version.stage, stage)
+    if version.stage != stage:
+        gates.refuse_alone(passed, version.stage, stage)
+    return enter(actor, version, stage, comment, archive_existing=archive_existing)
 
 
 @operation(needs=Level.EDIT, on="model")
 def set_alias(*, actor: Actor, model: RegisteredModel, alias: str, version: ModelVersion) -> ModelVersion:
     """Point an alias at a version, away from the one that had it."""
-    version, name = _again(model, version), check_alias(alias)
+    version, name = again(model, version), check_alias(alias)
     held = Alias.objects.filter(model=model, name=name, valid_to__isnull=True).select_related("version").first()
     before = {"alias": name, "version": held.version.version if held else None}
     if held is None or held.version_id != version.pk:
@@ -271,13 +257,22 @@ def delete_alias(*, actor: Actor, model: RegisteredModel, alias: str) -> None:
 # Steps of the operations
 
 
-def _enter(actor: Actor, version: ModelVersion, stage: str, comment: str) -> None:
+def enter(
+    actor: Actor, version: ModelVersion, stage: str, comment: str, *, archive_existing: bool = False
+) -> ModelVersion:
+    """Put a version in a stage, archive the others there if asked, and settle requests for it. The caller has checked the gates."""
+    if archive_existing:
+        there = ModelVersion.objects.live().filter(model=version.model, stage=stage).exclude(pk=version.pk)
+        for other in there.order_by("version"):
+            other.model = version.model
+            enter(actor, other, stages.ARCHIVED, f"Version {version.version} took its place")
     before, moment = version.stage, now()
     if before != stage:
         StagePeriod.objects.filter(version=version, valid_to__isnull=True).update(valid_to=moment)
         StagePeriod(version=version, stage=stage, valid_from=moment, actor_label=actor.label, comment=comment).save()
         version.stage = stage
     _save(version, "stage")
+    _settle(version, stage, f"moved by {actor.label}")
     audit.record(
         actor,
         "registry.move_to_stage",
@@ -286,6 +281,14 @@ def _enter(actor: Actor, version: ModelVersion, stage: str, comment: str) -> Non
         after={"stage": stage, "version": version.version},
         comment=comment,
     )
+    return version
+
+
+def _settle(version: ModelVersion, stage: str, why: str) -> None:
+    """Close what waits for something that has happened; all of the version's requests when `stage` is empty."""
+    waiting = version.requests.filter(state=TransitionRequest.State.WAITING)
+    for asked in waiting.filter(stage=stage) if stage else waiting:
+        asked.close(TransitionRequest.State.SETTLED, why)
 
 
 def _freeze(version: ModelVersion, found: sources.Source) -> None:
@@ -313,7 +316,7 @@ def _trace(actor: Actor, version: ModelVersion, found: sources.Source) -> None:
         observe_write(activity, node)
 
 
-def _again(model: RegisteredModel, version: ModelVersion) -> ModelVersion:
+def again(model: RegisteredModel, version: ModelVersion) -> ModelVersion:
     """The version as it is under the model's lock. Raises NotFound when it is gone or another model's."""
     _live(model)
     return queries.numbered(model, version.version) if version.model_id == model.pk else _absent()

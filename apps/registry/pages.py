@@ -16,7 +16,7 @@ from apps.experiments.search import Comparison, Entity, Operator
 from apps.foundation.errors import Invalid
 from apps.foundation.pages import Frame, Tab, go, page, page_url, parse_filter
 from apps.foundation.paging import page as page_of
-from apps.registry import operations, queries, stages
+from apps.registry import gates, operations, queries, stages, transitions
 from apps.registry.api import model_of
 from apps.registry.models import ModelVersion, RegisteredModel
 from apps.registry.names import check_model_name
@@ -72,11 +72,20 @@ def settings(request: HttpRequest, model: str) -> dict[str, Any] | HttpResponse:
     """Gates, name, trash."""
     found, context = _open(request, model, "settings")
     if request.method == "POST":
-        gates = {stage: request.POST[stage] for stage in stages.SERVING if request.POST.get(stage)}
-        operations.set_gates(actor=request.actor, model=found, gates=gates)  # type: ignore[attr-defined]
-        return go(request, page_url(request, "models:settings", model=found.pk), say="Gates changed")
-    gates = [(stage, found.gates.get(stage, stages.DEFAULT_GATES[stage])) for stage in stages.SERVING]
-    return context | {"gates": gates, "levels": [(level.word, f"Can {level.word}") for level in stages.GATE_LEVELS]}
+        stage = request.POST.get("stage", "")
+        transitions.set_gate(
+            actor=request.actor,  # type: ignore[attr-defined]
+            model=found,
+            stage=stage,
+            level=request.POST.get("level") or None,
+            two_people=request.POST.get("two_people") == "on",
+            keepers=[name for name in request.POST.get("keepers", "").replace(",", "\n").split("\n") if name.strip()],
+        )
+        return go(request, page_url(request, "models:settings", model=found.pk), say=f"The gate of {stage} changed")
+    return context | {
+        "gates": gates.known(found),
+        "levels": [(level.word, f"Can {level.word}") for level in stages.GATE_LEVELS],
+    }
 
 
 @page("registry/version.html", methods=["GET", "POST"])
@@ -88,7 +97,12 @@ def version(request: HttpRequest, model: str, number: int) -> dict[str, Any] | H
     if request.method == "POST":
         return _change(request, chosen)
     level = level_of(actor, found.resource) or Level.VIEW
-    moves = [(stage, found.gate(chosen.stage, stage)) for stage in stages.STAGES if stage != chosen.stage]
+    groups = gates.groups_of(actor)
+    moves = [
+        (stage, gates.level_needed(gates.known(found), actor, groups, chosen.stage, stage))
+        for stage in stages.STAGES
+        if stage != chosen.stage
+    ]
     crumbs = [
         ("Models", page_url(request, "models:list")),
         (found.name, page_url(request, "models:detail", model=found.pk)),

@@ -182,6 +182,19 @@ def alias_history(model: RegisteredModel) -> QuerySet[Alias]:
     return Alias.objects.filter(model=model).select_related("version")
 
 
+def in_production(model: RegisteredModel) -> QuerySet[ModelVersion]:
+    """The live versions in Production, the one that serves first."""
+    return versions_of(model).filter(stage=stages.PRODUCTION).order_by("-version")
+
+
+def find_rollback(model: RegisteredModel) -> ModelVersion | None:
+    """The version that was in Production before those that are, or None: the live one whose period there ended last."""
+    ended = StagePeriod.objects.filter(version__model=model, stage=stages.PRODUCTION, valid_to__isnull=False)
+    ended = ended.filter(version__deleted_at__isnull=True).exclude(version__stage=stages.PRODUCTION)
+    last = ended.select_related("version").order_by("-valid_to", "-id").first()
+    return _of(model, last.version) if last else None
+
+
 def node_of(version: ModelVersion) -> Node:
     """A version in the lineage graph."""
     model = version.model

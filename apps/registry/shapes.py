@@ -7,6 +7,7 @@ from typing import Any
 from rest_framework import serializers
 
 from apps.foundation.api import In, Out
+from apps.registry import gates
 from apps.registry.models import hex_of
 
 Text = serializers.CharField
@@ -20,10 +21,21 @@ class ModelOut(Out):
     description = Text(source="resource.description")
     labels = serializers.DictField(source="resource.labels", child=Text())
     tags = serializers.DictField(child=Text())
-    gates = serializers.DictField(child=Text())
+    gates = serializers.SerializerMethodField()
     created_at = serializers.DateTimeField(source="resource.created_at")
     updated_at = serializers.DateTimeField(source="resource.updated_at")
     deleted_at = serializers.DateTimeField(source="resource.deleted_at", allow_null=True)
+
+    def get_gates(self, model: Any) -> dict[str, dict[str, Any]]:
+        """By stage: the level that passes, whether a move needs two people, and who else passes."""
+        return {
+            stage: {
+                "level": gate.level.word,
+                "two_people": gate.two_people,
+                "keepers": [gates.name_of(one) for one in gate.keepers],
+            }
+            for stage, gate in gates.known(model).items()
+        }
 
 
 class VersionOut(Out):
@@ -73,6 +85,29 @@ class AliasOut(Out):
     actor = Text(source="actor_label")
 
 
+class TransitionRequestOut(Out):
+    id = serializers.UUIDField()
+    name = Text(source="version.model.name")
+    version = serializers.IntegerField(source="version.version")
+    version_id = serializers.UUIDField()
+    from_stage = Text()
+    to_stage = Text(source="stage")
+    state = Text()
+    archive_existing = serializers.BooleanField()
+    comment = Text()
+    author = Text(source="author_label")
+    created_at = serializers.DateTimeField()
+    answered_by = Text(source="answer_label")
+    answer_comment = Text()
+    answered_at = serializers.DateTimeField(allow_null=True)
+    available_actions = serializers.SerializerMethodField()
+
+    def get_available_actions(self, request: Any) -> list[str]:
+        """What the caller may do with it: approve, reject, cancel."""
+        names: list[str] = self.context["answers"][request.pk].names
+        return names
+
+
 class CreateModelIn(In):
     name = Text(max_length=255, trim_whitespace=False)
     description = Text(max_length=100_000, allow_blank=True, default="")
@@ -87,8 +122,30 @@ class RenameIn(In):
     name = Text(max_length=255, trim_whitespace=False)
 
 
-class GatesIn(In):
-    gates = serializers.DictField(child=Text())
+class GateIn(In):
+    stage = Text(max_length=20)
+    level = Text(max_length=8, required=False)
+    two_people = serializers.BooleanField(required=False)
+    keepers = serializers.ListField(child=Text(max_length=254), max_length=50, required=False)
+
+
+class RequestTransitionIn(In):
+    stage = Text(max_length=20)
+    comment = Text(max_length=5000, allow_blank=True, default="")
+    archive_existing = serializers.BooleanField(default=True)
+
+
+class AnswerIn(In):
+    comment = Text(max_length=5000, allow_blank=True, default="")
+
+
+class ApproveIn(AnswerIn):
+    archive_existing = serializers.BooleanField(required=False)
+
+
+class RollBackIn(In):
+    version = serializers.IntegerField(min_value=1, max_value=2**31 - 1)
+    comment = Text(max_length=5000, allow_blank=True, default="")
 
 
 class TagIn(In):

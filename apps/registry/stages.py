@@ -20,23 +20,19 @@ def canonical(stage: str) -> str:
     raise Invalid(fields={"stage": f"“{stage[:60]}” is no stage; use one of {', '.join(STAGES)}."})
 
 
-def check_gates(gates: dict[str, str]) -> dict[str, str]:
-    """Gates as they are kept: a level word for Staging and for Production. Raises Invalid."""
-    kept = dict(DEFAULT_GATES)
-    for stage, word in gates.items():
-        name = canonical(stage)
-        if name not in kept:
-            raise Invalid(fields={"gates": f"{name} has no gate: whoever may edit the model moves versions there."})
-        if word not in {level.word for level in GATE_LEVELS}:
-            raise Invalid(fields={"gates": f"The gate of {name} is edit or manage."})
-        kept[name] = word
-    return kept
+def check_gate(stage: str, level: str) -> tuple[str, str]:
+    """The stage and the level word of a gate, as they are kept. Raises Invalid."""
+    name = canonical(stage)
+    if name not in DEFAULT_GATES:
+        raise Invalid(fields={"stage": f"{name} has no gate: whoever may edit the model moves versions there."})
+    if level not in {one.word for one in GATE_LEVELS}:
+        raise Invalid(fields={"level": f"The gate of {name} is edit or manage."})
+    return name, level
 
 
-def level_needed(gates: dict[str, str], before: str, after: str) -> Level:
-    """What a move needs: the higher of the gates that it passes. Taking a version out of Production is passing its gate too."""
-    words = [gates.get(stage, DEFAULT_GATES.get(stage, Level.EDIT.word)) for stage in (before, after)]
-    return max(Level.parse(word) for word in words)
+def gates_passed(before: str, after: str) -> tuple[str, ...]:
+    """The stages whose gates a move passes. Taking a version out of Production is passing its gate too."""
+    return tuple(stage for stage in SERVING if stage in (before, after))
 
 
 def check_move(before: str, after: str, *, archive_existing: bool) -> None:

@@ -8,6 +8,7 @@ from apps.registry import api, pages
 router = SimpleRouter(trailing_slash=False)
 router.register("models", api.RegisteredModelViewSet, basename="registered-model")
 router.register("model-versions", api.ModelVersionViewSet, basename="model-version")
+router.register("transition-requests", api.TransitionRequestViewSet, basename="transition-request")
 
 api_urls = router.urls
 

@@ -11,7 +11,7 @@ from apps.access.policy import visible
 from apps.experiments import artifacts
 from apps.foundation.errors import AlreadyExists, Conflict, Forbidden, Invalid, NotFound
 from apps.lineage import queries as lineage
-from apps.registry import operations, queries
+from apps.registry import operations, queries, transitions
 from apps.registry.models import ModelVersion, RegisteredModel, StagePeriod
 from apps.registry.search import RegistrySearch, find_models, find_versions
 from tests.builders import World, a_person
@@ -185,14 +185,14 @@ def test_gates(world: World) -> None:
     operations.move_to_stage(actor=world.admin, model=version.model, version=version, stage="Production")
     with pytest.raises(Forbidden):
         move("Archived")
-    operations.set_gates(actor=world.admin, model=version.model, gates={"Production": "edit", "staging": "manage"})
-    version.model.refresh_from_db()
+    for stage, level in (("Production", "edit"), ("staging", "manage")):
+        transitions.set_gate(actor=world.admin, model=version.model, stage=stage, level=level)
     move("Archived")
     with pytest.raises(Forbidden):
         move("Staging")
-    for gates in ({"None": "edit"}, {"Production": "view"}, {"Shadow": "edit"}):
+    for stage, level in (("None", "edit"), ("Production", "view"), ("Shadow", "edit")):
         with pytest.raises(Invalid):
-            operations.set_gates(actor=world.admin, model=version.model, gates=gates)
+            transitions.set_gate(actor=world.admin, model=version.model, stage=stage, level=level)
     with pytest.raises(Invalid):
         operations.move_to_stage(
             actor=world.admin, model=version.model, version=version, stage="Archived", archive_existing=True

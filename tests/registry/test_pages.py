@@ -68,7 +68,7 @@ def test_buttons(world: World) -> None:
     version = queries.numbered(model, 1)
     assert (version.stage, version.current_aliases, version.description) == ("Production", ["champion"], "first")
     assert press(act="unalias", alias="champion") == 303
-    assert client.post("/w/ours/models/churn/settings", {"Staging": "manage"}).status_code == 303
+    assert client.post("/w/ours/models/churn/settings", {"stage": "Staging", "level": "manage"}).status_code == 303
     assert press(act="delete") == 303
     assert not queries.versions_of(model).exists() and source.version == 1
 

@@ -5,7 +5,6 @@ from django.db import migrations, models
 import apps.access.rls
 import apps.foundation.clock
 import apps.foundation.ids
-import apps.registry.models
 
 
 class Migration(migrations.Migration):
@@ -33,7 +32,7 @@ class Migration(migrations.Migration):
                 ("plain", models.BooleanField(default=False)),
                 ("next_version", models.PositiveIntegerField(default=1)),
                 ("tags", models.JSONField(blank=True, default=dict)),
-                ("gates", models.JSONField(default=apps.registry.models.default_gates)),
+                ("gates", models.JSONField(default=dict)),
                 (
                     "workspace",
                     models.ForeignKey(

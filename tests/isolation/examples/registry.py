@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from typing import Any
 
+from apps.access import operations as access
+from apps.access.actor import Actor
 from apps.access.levels import Level
-from apps.access.resources import find_resource
-from apps.registry import operations
+from apps.access.resources import find_resource, root_resource
+from apps.registry import operations, transitions
 from apps.tables.places import make_schema
 from tests.builders import Side
 from tests.isolation.kit import Example, Made
 from tests.registry.makers import a_version
 
 V1 = "/api/v1"
-VIEW, EDIT, MANAGE = Level.VIEW, Level.EDIT, Level.MANAGE
+VIEW, USE, EDIT, MANAGE = Level.VIEW, Level.USE, Level.EDIT, Level.MANAGE
 
 
 def version(side: Side) -> Made:
@@ -38,6 +40,36 @@ def with_source(side: Side) -> Made:
     made = version(side)
     operations.set_alias(actor=side.admin, model=made["thing"], alias="champion", version=made["version"])
     return made
+
+
+def rollable(side: Side) -> Made:
+    """Version 2 is in Production, where version 1 was."""
+    made = version(side)
+    model = made["thing"]
+    for one in (made["version"], a_version(side.admin, model)):
+        wish: Any = {"model": model, "version": one, "stage": "Production", "archive_existing": True}
+        operations.move_to_stage(actor=side.admin, **wish)
+    return made
+
+
+def asked(side: Side) -> Made:
+    """Somebody who may use the model asks for Production."""
+    made = version(side)
+    member = access.add_member(actor=side.admin, root=root_resource(), email=f"asks-{side.workspace.name}@example.com")
+    access.share(actor=side.admin, resource=made["thing"].resource, grantee=member.user, level=Level.USE)
+    wish: Any = {"model": made["thing"], "version": made["version"], "stage": "Production"}
+    actor = Actor(user=member.user, workspace=side.workspace)
+    return made | {"request": transitions.request_transition(actor=actor, **wish)}
+
+
+def request(route: str, method: str, path: str = "", **more: Any) -> Example:
+    return Example(
+        f"transition-request-{route}",
+        method,
+        lambda m: f"{V1}/transition-requests/{m['request'].pk}{path}",
+        setup=asked,
+        **more,
+    )
 
 
 def model(route: str, method: str, path: str = "", *, setup: Any = version, **more: Any) -> Example:
@@ -73,7 +105,9 @@ EXAMPLES = [
     model("detail", "DELETE", needs=MANAGE, ok=204),
     model("restore", "POST", "/restore", setup=trashed, needs=MANAGE),
     model("rename", "POST", "/rename", needs=MANAGE, body=lambda m: {"name": "attrition"}),
-    model("set-gates", "POST", "/set-gates", needs=MANAGE, body=lambda m: {"gates": {"Staging": "manage"}}),
+    model("set-gate", "POST", "/set-gate", needs=MANAGE, body=lambda m: {"stage": "Staging", "level": "manage"}),
+    model("roll-back", "POST", "/roll-back", setup=rollable, needs=MANAGE, body=lambda m: {"version": 1}),
+    model("transition-requests", "GET", "/transition-requests", setup=asked, needs=VIEW),
     model("set-tag", "POST", "/set-tag", needs=EDIT, body=lambda m: TAG),
     model("delete-tag", "POST", "/delete-tag", needs=EDIT, body=lambda m: KEY),
     model("versions", "GET", "/versions", needs=VIEW),
@@ -93,6 +127,12 @@ EXAMPLES = [
     one("detail", "GET", needs=VIEW),
     one("detail", "PATCH", needs=EDIT, body=lambda m: {"description": "new"}),
     one("detail", "DELETE", needs=MANAGE, ok=204),
+    one("transition-requests", "GET", "/transition-requests", needs=VIEW),
+    one("transition-requests", "POST", "/transition-requests", needs=USE, body=lambda m: {"stage": "Staging"}, ok=201),
+    Example("transition-request-list", "GET", lambda m: f"{V1}/transition-requests", setup=asked, filtered=True),
+    request("detail", "GET", needs=VIEW),
+    request("approve", "POST", "/approve", needs=MANAGE, body=lambda m: {}),
+    request("reject", "POST", "/reject", needs=MANAGE, body=lambda m: {}),
     one("move-to-stage", "POST", "/move-to-stage", needs=EDIT, body=lambda m: {"stage": "Staging"}),
     one("set-tag", "POST", "/set-tag", needs=EDIT, body=lambda m: TAG),
     one("delete-tag", "POST", "/delete-tag", needs=EDIT, body=lambda m: KEY),
