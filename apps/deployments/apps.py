@@ -1,4 +1,4 @@
-"""Registers the endpoint as a kind."""
+"""Registers the endpoint as a kind, and tells the registry where versions are served."""
 
 from django.apps import AppConfig
 
@@ -9,8 +9,10 @@ class DeploymentsConfig(AppConfig):
 
     def ready(self) -> None:
         from apps.access.kinds import register_kind
+        from apps.deployments import serves
         from apps.deployments.panels import live
         from apps.foundation.pages import NavItem, Panel, register_navigation, register_panel
+        from apps.registry.serving import Source, register_serving
 
         register_kind(
             "endpoint",
@@ -27,3 +29,4 @@ class DeploymentsConfig(AppConfig):
             NavItem("deployments", "Deployments", "radio-tower", "deployments:list", group=3.3, key="d")
         )
         register_panel(Panel("home.main", 20, "deployments/_home.html", live))
+        register_serving(Source(serves.now, serves.past))

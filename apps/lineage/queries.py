@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -169,3 +169,34 @@ def _hidden(actor: Actor, nodes: Iterable[LineageNode]) -> set[Any]:
     )
     known = set(open_to) | set(trashed)
     return {node.pk for node in nodes if node.resource_id and node.resource_id not in known}
+
+
+def sources_behind(
+    actor: Actor, kind: str, keys: Iterable[str], kinds: Sequence[str] = ("table_version", "commit"), steps: int = 3
+) -> dict[str, list[SeenNode]]:
+    """The table versions and commits that the nodes of these keys came from, by key; redacted where the actor may not look."""
+    starts = {node.pk: node.key for node in LineageNode.objects.filter(kind=kind, key__in=list(keys))}
+    if not starts:
+        return {}
+    with connection.cursor() as cursor:
+        # what is looked for ends its way: what went into it is another story
+        cursor.execute(
+            "with recursive walk(start, id, depth) as (select n.id, n.id, 0 from lineage_lineagenode n"
+            " where n.id = any(%s::uuid[]) union select w.start, e.source_id, w.depth + 1 from walk w"
+            " join lineage_lineageedge e on e.target_id = w.id join lineage_lineagenode n on n.id = w.id"
+            " where w.depth < %s and n.kind <> 'person' and n.kind <> all(%s))"
+            " select distinct w.start, w.id from walk w join lineage_lineagenode n on n.id = w.id"
+            " where n.kind = any(%s) limit %s",
+            [list(starts), steps, list(kinds), list(kinds), NODES_MAX],
+        )
+        pairs = cursor.fetchall()
+    nodes = {node.pk: node for node in LineageNode.objects.filter(pk__in=[end for _, end in pairs])}
+    hidden = _hidden(actor, nodes.values())
+    found: dict[str, list[SeenNode]] = {}
+    for start, end in pairs:
+        node = nodes[end]
+        shown = ("", "", "") if end in hidden else (node.key, node.version, node.name)
+        found.setdefault(starts[start], []).append(
+            SeenNode(str(end), node.kind, *shown, -1, end in hidden, None if end in hidden else node.resource_id)
+        )
+    return {key: sorted(rows, key=lambda row: (row.redacted, row.name, row.version)) for key, rows in found.items()}

@@ -11,8 +11,9 @@ class RegistryConfig(AppConfig):
 
     def ready(self) -> None:
         from apps.access.kinds import register_kind
-        from apps.foundation.pages import NavItem, register_navigation
+        from apps.foundation.pages import NavItem, Panel, register_navigation, register_panel
         from apps.lineage.nodes import Place, register_node_page
+        from apps.registry import panels
 
         def page(resource: Any) -> str:
             return f"models/{resource.pk}"
@@ -36,3 +37,4 @@ class RegistryConfig(AppConfig):
         )
         register_node_page("model_version", version_page)
         register_navigation(NavItem("models", "Models", "box", "models:list", group=3, key="m", narrow=True))
+        register_panel(Panel("home.main", 10, "registry/_waiting.html", panels.waiting))

@@ -137,6 +137,11 @@ class StagePeriod(WorkspaceModel):
         ]
         indexes: ClassVar[list[Any]] = [models.Index(fields=["version", "-valid_from"], name="registry_stage_history")]
 
+    @property
+    def seconds(self) -> float:
+        """How long it lasted, until now while it does."""
+        return ((self.valid_to or now()) - self.valid_from).total_seconds()
+
 
 class Alias(WorkspaceModel):
     """That a version had an alias from a moment to another; `valid_to` is empty while it still has."""

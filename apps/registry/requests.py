@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from django.db.models import QuerySet
+from django.db.models import Count, QuerySet
 
 from apps.access.actor import Actor
 from apps.access.levels import Level
@@ -20,6 +20,20 @@ def requests_of(model: RegisteredModel) -> QuerySet[TransitionRequest]:
     """What was asked about a model's versions."""
     rows = TransitionRequest.objects.filter(version__model=model)
     return rows.select_related("version__model__resource", "author")
+
+
+def waiting_in(model: RegisteredModel, most: int = 50) -> list[TransitionRequest]:
+    """The newest requests about a model that wait, at most so many."""
+    rows = requests_of(model).filter(state=TransitionRequest.State.WAITING)
+    return list(rows.order_by("-created_at", "-id")[:most])
+
+
+def count_waiting(models: Iterable[RegisteredModel]) -> dict[Any, int]:
+    """How many requests wait, by model (its key)."""
+    rows = TransitionRequest.objects.filter(
+        version__model__in=[model.pk for model in models], state=TransitionRequest.State.WAITING
+    )
+    return dict(rows.order_by().values_list("version__model").annotate(Count("id")))
 
 
 def in_state(rows: QuerySet[TransitionRequest], state: str | None) -> QuerySet[TransitionRequest]:

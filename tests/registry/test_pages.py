@@ -29,11 +29,18 @@ def test_list_model_and_version(world: World) -> None:
         "models": ["churn", "v1", "champion"],
         "models?q=chu": ["churn"],
         "models?q=none": ["No model"],
-        f"models/{version.model.pk}": ["Production", "mlflow.sklearn", "champion"],
+        f"models/{version.model.pk}": ["Production", "champion", "rmse"],
         "models/churn": ["Production"],
         "models/churn/history": ["Production", "champion"],
-        "models/churn/settings": ["Gates"],
-        "models/churn/versions/1": ["distance", "MLmodel", "model.skops", "models:/churn/1"],
+        "models/churn/requests": ["Nothing was asked yet"],
+        "models/churn/settings": ["Gates", "two people"],
+        "models/churn/versions/1": ["models:/churn/1", "rmse", "sklearn 1.9.1"],
+        "models/churn/versions/1/schema": ["distance", "double", "required"],
+        "models/churn/versions/1/artifacts": ["MLmodel", "model.skops"],
+        "models/churn/versions/1/artifacts?path=requirements.txt": ["scikit-learn==1.9.1"],
+        "models/churn/versions/1/activity": ["registered v1", "pointed @champion", "moved v1 to"],
+        "models/churn/versions/1/activity?show=aliases": ["pointed @champion"],
+        "models/churn/compare?v=1": ["There is no other version"],
     }.items():
         answer = client.get(f"/w/ours/{address}")
         text = answer.content.decode()

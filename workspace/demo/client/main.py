@@ -52,6 +52,7 @@ def story() -> None:
     serve(version, people)
     rows = score(version)
     read_back(rows)
+    ask_for_production(runs, people, version)
     follow_lineage(version)
     refuse(people)
 
@@ -170,27 +171,71 @@ def follow(run: dict[str, Any]) -> dict[str, Any]:
     return ended
 
 
+def best_first(job_runs: list[dict[str, Any]]) -> Any:
+    """The experiment runs of these job runs, the best first."""
+    found = mlflow.search_runs(experiment_names=[EXPERIMENT], order_by=["metrics.test_rmse ASC"], max_results=1000)
+    runs = found[found["tags.boathouse.job_run"].isin([run["id"] for run in job_runs])]
+    if len(runs) != len(job_runs):
+        raise StoryFailed(f"{len(job_runs)} job runs logged {len(runs)} runs")
+    return runs
+
+
 def release(job_runs: list[dict[str, Any]]) -> int:
-    """The best of these runs registered and moved to Production with the mlflow client; its version number."""
-    with teller.step("The best run becomes a model version and moves to Production, with the mlflow client") as step:
+    """The two earlier of these runs registered and moved to Production one after the other; the number of the second."""
+    with teller.step("Two runs become model versions and move to Production, with the mlflow client") as step:
         use_mlflow(TOKENS[WORKSPACE])
-        found = mlflow.search_runs(experiment_names=[EXPERIMENT], order_by=["metrics.test_rmse ASC"], max_results=1000)
-        runs = found[found["tags.boathouse.job_run"].isin([run["id"] for run in job_runs])]
-        if len(runs) != len(job_runs):
-            raise StoryFailed(f"{len(job_runs)} job runs logged {len(runs)} runs")
+        runs = best_first(job_runs)
         best = runs.iloc[0]
         for _, row in runs.iterrows():
             step.say(
                 f"run {row['tags.mlflow.runName']}: test rmse {row['metrics.test_rmse']:.2f} min, mae {row['metrics.test_mae']:.2f} min"
             )
-        made = mlflow.register_model(f"runs:/{best['run_id']}/model", MODEL)
         client = mlflow.MlflowClient()
-        client.transition_model_version_stage(MODEL, made.version, "Production", archive_existing_versions=True)
+        worst, second = runs.iloc[-1], runs.iloc[1]
+        for row in (worst, second):
+            made = mlflow.register_model(f"runs:/{row['run_id']}/model", MODEL)
+            client.transition_model_version_stage(MODEL, made.version, "Production", archive_existing_versions=True)
         client.set_registered_model_alias(MODEL, "champion", made.version)
         step.say(f"{MODEL} version {made.version} is in Production and @champion")
         step.link(f"experiments/{best['experiment_id']}")
         step.link(f"models/{MODEL}")
     return int(made.version)
+
+
+def ask_for_production(job_runs: list[dict[str, Any]], people: dict[str, str], version: int) -> None:
+    """The best run registered by priya, in Staging; she asks for Production, and ada's answer is waited for."""
+    with teller.step(
+        "Priya registers a better version and asks for Production; whoever keeps the gate answers"
+    ) as step:
+        model = ada.get(f"/models/{MODEL}")
+        ada.share(model["id"], "edit", user_id=people["priya"])
+        ada.share(model["id"], "use", user_id=people["tomasz"])
+        ada.share(model["id"], "view", user_id=people["ben"])
+        use_mlflow(TOKENS["priya@example.com"])
+        best = best_first(job_runs).iloc[0]
+        made = mlflow.register_model(f"runs:/{best['run_id']}/model", MODEL)
+        client = mlflow.MlflowClient()
+        client.transition_model_version_stage(MODEL, made.version, "Staging", archive_existing_versions=True)
+        client.set_registered_model_alias(MODEL, "challenger", made.version)
+        client.update_model_version(
+            MODEL, made.version, "More rounds and finer leaves; the same data and code as before."
+        )
+        priya = Api(URL, TOKENS["priya@example.com"])
+        for item in priya.get(f"/models/{MODEL}/transition-requests", state="waiting")["items"]:
+            if "cancel" in item["available_actions"]:
+                priya.post(f"/transition-requests/{item['id']}/cancel", {"comment": "A newer version is here"})
+        found = priya.get(f"/models/{MODEL}/versions", page_size=1)["items"][0]
+        wish = {
+            "stage": "Production",
+            "comment": f"On April it is {best['metrics.test_rmse']:.2f} min off, v{version} more. Same inputs, so nobody has to change a request.",
+        }
+        asked = priya.post(f"/model-versions/{found['id']}/transition-requests", wish)
+        refused = priya.ask("POST", f"/api/v1/transition-requests/{asked['id']}/approve", {})
+        if refused.status_code != 403:
+            raise StoryFailed("the one who asks should not be able to approve")
+        step.say(f"version {made.version} waits for Production; approving one's own request: {refused.status_code}")
+        step.link(f"models/{MODEL}/versions/{made.version}")
+        use_mlflow(TOKENS[WORKSPACE])
 
 
 def serve(version: int, people: dict[str, str]) -> None:
