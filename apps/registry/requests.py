@@ -80,7 +80,7 @@ def answers_of(actor: Actor, requests: Iterable[TransitionRequest]) -> dict[Any,
             return Answers(False, row.waits and mine)
         model = row.version.model_id
         needed = gates.level_needed(known[model], actor, groups, row.version.stage, row.stage)
-        return Answers(model in held[needed], False)
+        return Answers(model in held[needed], model in held[Level.MANAGE])
 
     return {row.pk: answers(row) for row in rows}
 

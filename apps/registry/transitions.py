@@ -10,6 +10,7 @@ from apps.access.actor import Actor
 from apps.access.levels import Level
 from apps.access.models import User
 from apps.access.operation import operation
+from apps.access.policy import authorise
 from apps.access.queries import find_grantee
 from apps.foundation.clock import now
 from apps.foundation.errors import AlreadyExists, Conflict, Forbidden, Invalid, NotFound, Stale
@@ -99,10 +100,10 @@ def reject_transition(
 def cancel_transition(
     *, actor: Actor, model: RegisteredModel, request: TransitionRequest, comment: str = ""
 ) -> TransitionRequest:
-    """Take back a request of one's own."""
+    """Take back a request of one's own; whoever manages the model takes back those of others."""
     request = _waiting(model, request)
     if request.author_id is None or request.author_id != actor.user_id:
-        raise Forbidden(f"Only {request.author_label}, who asked, can cancel this request.")
+        authorise(actor, Level.MANAGE, model)
     request.close(State.CANCELLED, actor.label, _comment(comment))
     _record(actor, "registry.cancel_transition", request, comment)
     return request

@@ -132,6 +132,7 @@ EXAMPLES = [
     Example("transition-request-list", "GET", lambda m: f"{V1}/transition-requests", setup=asked, filtered=True),
     request("detail", "GET", needs=VIEW),
     request("approve", "POST", "/approve", needs=MANAGE, body=lambda m: {}),
+    request("cancel", "POST", "/cancel", needs=MANAGE, body=lambda m: {}),
     request("reject", "POST", "/reject", needs=MANAGE, body=lambda m: {}),
     one("move-to-stage", "POST", "/move-to-stage", needs=EDIT, body=lambda m: {"stage": "Staging"}),
     one("set-tag", "POST", "/set-tag", needs=EDIT, body=lambda m: TAG),

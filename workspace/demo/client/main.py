@@ -212,7 +212,8 @@ def ask_for_production(job_runs: list[dict[str, Any]], people: dict[str, str], v
         ada.share(model["id"], "use", user_id=people["tomasz"])
         ada.share(model["id"], "view", user_id=people["ben"])
         use_mlflow(TOKENS["priya@example.com"])
-        best = best_first(job_runs).iloc[0]
+        runs = best_first(job_runs)
+        best, second = runs.iloc[0], runs.iloc[1]
         made = mlflow.register_model(f"runs:/{best['run_id']}/model", MODEL)
         client = mlflow.MlflowClient()
         client.transition_model_version_stage(MODEL, made.version, "Staging", archive_existing_versions=True)
@@ -227,7 +228,8 @@ def ask_for_production(job_runs: list[dict[str, Any]], people: dict[str, str], v
         found = priya.get(f"/models/{MODEL}/versions", page_size=1)["items"][0]
         wish = {
             "stage": "Production",
-            "comment": f"On April it is {best['metrics.test_rmse']:.2f} min off, v{version} more. Same inputs, so nobody has to change a request.",
+            "comment": f"Test rmse {best['metrics.test_rmse']:.2f} min on April's flights, {second['metrics.test_rmse']:.2f} for v{version}. "
+            "Same inputs, so nobody has to change a request.",
         }
         asked = priya.post(f"/model-versions/{found['id']}/transition-requests", wish)
         refused = priya.ask("POST", f"/api/v1/transition-requests/{asked['id']}/approve", {})
