@@ -31,6 +31,7 @@ def operations_page() -> str:
     for room in settings.INSTALLED_APPS:
         if find_spec(f"{room}.operations"):
             import_module(f"{room}.operations")
+    import_module("workspace.urls")  # operations in files of their own come with the routes
     rows = ["| Level | Means |", "|---|---|", *(f"| {level.word} | {SENTENCES[level]} |" for level in Level), ""]
     rows += [
         "`own`: what is the actor's own, or anybody's for whoever manages the workspace. A token's scopes are `all`, `read`, a room's name "

@@ -60,6 +60,7 @@ def version(request: HttpRequest, model: str, number: int) -> dict[str, Any] | H
         "waiting": [(one, context["answers"][one.pk], _approvers(found_gates, chosen, one)) for one in waiting],
         "checks": checks.checks(row, compared, target, served) if waiting else [],
         "compared": compared,
+        "compare_url": _compare_url(request, compared),
         "code_url": _code_url(request, compared),
         "target": target,
         "production": production,
@@ -237,6 +238,15 @@ def _open(request: HttpRequest, key: str, number: int, section: str) -> tuple[Mo
         "answers": requests.answers_of(actor, waiting),
         "asks": [one for one in waiting if one.version_id == chosen.pk],
     }
+
+
+def _compare_url(request: HttpRequest, compared: standing.Comparison | None) -> str:
+    """Where the two versions stand side by side."""
+    if compared is None:
+        return ""
+    before, after = (side.version for side in compared.sides)
+    address = page_url(request, "models:compare", model=after.model.pk)
+    return f"{address}?v={before.version}&v={after.version}"
 
 
 def _code_url(request: HttpRequest, compared: standing.Comparison | None) -> str:
