@@ -37,4 +37,4 @@ class RegistryConfig(AppConfig):
         )
         register_node_page("model_version", version_page)
         register_navigation(NavItem("models", "Models", "box", "models:list", group=3, key="m", narrow=True))
-        register_panel(Panel("home.main", 10, "registry/_waiting.html", panels.waiting))
+        register_panel(Panel("home.needs", 10, "registry/_waiting.html", panels.waiting))

@@ -11,6 +11,7 @@ from apps.access.actor import Actor
 from apps.access.levels import Level
 from apps.access.models import GroupMember, User
 from apps.access.policy import authorise
+from apps.access.queries import who_may
 from apps.foundation.errors import Conflict
 from apps.registry import stages
 from apps.registry.models import Gatekeeper, RegisteredModel, StageGate
@@ -90,6 +91,18 @@ def require(actor: Actor, model: RegisteredModel, before: str, after: str) -> Ga
     if not actor.is_system:
         authorise(actor, level_needed(gates, actor, groups_of(actor), before, after), model)
     return gates
+
+
+def deciders(model: RegisteredModel, before: str, after: str) -> set[Any]:
+    """The ids of the accounts that may make a move."""
+    found = who_may(model.resource, Level.EDIT)
+    for stage in stages.gates_passed(before, after):
+        gate = known(model)[stage]
+        keepers = {one.pk for one in gate.keepers if isinstance(one, User)}
+        groups = [one.pk for one in gate.keepers if not isinstance(one, User)]
+        keepers |= set(GroupMember.objects.filter(group__in=groups).values_list("user_id", flat=True))
+        found &= keepers | who_may(model.resource, gate.level)
+    return found
 
 
 def refuse_alone(gates: Gates, before: str, after: str) -> None:

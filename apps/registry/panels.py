@@ -15,4 +15,4 @@ SHOWN = 5
 def waiting(request: HttpRequest) -> Mapping[str, Any] | None:
     """Transition requests that the person may answer; None when none waits."""
     found = requests.waiting_for(request.actor, SHOWN)  # type: ignore[attr-defined]
-    return {"rows": found} if found else None
+    return {"rows": found, "count": len(found)} if found else None

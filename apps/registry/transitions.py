@@ -7,6 +7,7 @@ from typing import Any
 
 from apps.access import audit, resources
 from apps.access.actor import Actor
+from apps.access.kinds import page_path
 from apps.access.levels import Level
 from apps.access.models import User
 from apps.access.operation import operation
@@ -14,6 +15,7 @@ from apps.access.policy import authorise
 from apps.access.queries import find_grantee
 from apps.foundation.clock import now
 from apps.foundation.errors import AlreadyExists, Conflict, Forbidden, Invalid, NotFound, Stale
+from apps.notifications.telling import notify
 from apps.registry import gates, queries, stages
 from apps.registry.models import Gatekeeper, ModelVersion, RegisteredModel, StageGate, TransitionRequest
 from apps.registry.operations import again, enter
@@ -57,6 +59,17 @@ def request_transition(
         after={"stage": stage, "version": version.version, "request": asked.pk},
         comment=comment,
     )
+    notify(
+        gates.deciders(model, version.stage, stage),
+        kind="transition_request",
+        thing=version,
+        text=f"asks you to move {{thing}} to {stage}",
+        url=_page(version),
+        actor=actor,
+        label=_label(version),
+        detail=comment,
+        level=Level.EDIT,
+    )
     resources.touch(model.resource)
     return asked
 
@@ -80,6 +93,7 @@ def approve_transition(
     archives = archives and request.stage in stages.SERVING
     enter(actor, version, request.stage, comment or request.comment, archive_existing=archives)
     _record(actor, "registry.approve_transition", request, comment)
+    _answered(actor, request, comment)
     return request
 
 
@@ -93,6 +107,7 @@ def reject_transition(
     _not_the_author(actor, request)
     request.close(State.REJECTED, actor.label, _comment(comment))
     _record(actor, "registry.reject_transition", request, comment)
+    _answered(actor, request, comment)
     return request
 
 
@@ -217,6 +232,29 @@ def _record(actor: Actor, verb: str, request: TransitionRequest, comment: str) -
         after={**after, "state": request.state},
         comment=comment,
     )
+
+
+def _answered(actor: Actor, request: TransitionRequest, comment: str) -> None:
+    """Tell the one who asked, who heard of it by asking whatever they may see now."""
+    verb = "approved" if request.state == State.APPROVED else "rejected"
+    notify(
+        {request.author_id} - {None},
+        kind="transition_answer",
+        thing=request.version,
+        text=f"{verb} your request to move {{thing}} to {request.stage}",
+        url=_page(request.version),
+        actor=actor,
+        label=_label(request.version),
+        detail=comment,
+    )
+
+
+def _page(version: ModelVersion) -> str:
+    return page_path(version.model.resource, f"version:{version.version}")
+
+
+def _label(version: ModelVersion) -> str:
+    return f"{version.model.resource.name} v{version.version}"
 
 
 def _comment(text: str) -> str:

@@ -14,6 +14,7 @@ from apps.access.models import AuditEntry
 from apps.access.resources import root_resource
 from apps.access.scope import workspace_scope
 from apps.foundation.errors import AlreadyExists, Conflict, Forbidden, Invalid, NotFound, Stale
+from apps.notifications.models import Notice
 from apps.registry import gates, operations, queries, requests, transitions
 from apps.registry.models import Gatekeeper, ModelVersion, StageGate, StagePeriod, TransitionRequest
 from tests.builders import World, a_person
@@ -63,6 +64,12 @@ def test_a_request_is_made_by_users_and_answered_by_others_who_pass_the_gate(wor
     assert (done.state, done.answer_label, stage_of(version)) == ("approved", "ada@example.com", "Production")
     with pytest.raises(Conflict):
         transitions.reject_transition(actor=world.admin, model=version.model, request=asked)
+    told = set(Notice.objects.filter(kind__startswith="transition").values_list("user__email", "kind"))
+    assert told == {
+        ("ada@example.com", "transition_request"),
+        ("eve@example.com", "transition_request"),
+        ("mia@example.com", "transition_answer"),
+    }
     verbs = AuditEntry.objects.filter(thing_id=str(version.pk)).order_by("id").values_list("verb", flat=True)
     assert list(verbs)[-3:] == ["registry.request_transition", "registry.move_to_stage", "registry.approve_transition"]
 
