@@ -59,6 +59,7 @@ class Installation:
         own = {
             "BOATHOUSE_HOME": str(self.home),
             "BOATHOUSE_PORT": str(self.port),
+            "BOATHOUSE_DEVELOPMENT": "1",  # the component gallery is there
             "PATH": os.environ["PATH"],
             "HOME": os.environ["HOME"],
         }

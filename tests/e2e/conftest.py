@@ -101,10 +101,15 @@ def page(browser: Browser, ada_state: Any) -> Iterator[Page]:
 @pytest.fixture(scope="package")
 def filled(site: Site, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """Things of every room, made through API and git: ids by noun."""
+    return fill(site, tmp_path_factory.mktemp("code"))
+
+
+def fill(site: Site, place: Path) -> dict[str, Any]:
+    """Things of every room in a workspace, made through API and git with code kept at `place`: ids by noun."""
     api = site.api
     folder = api.post("/api/v1/folders", {"name": "flight-delays"}).json()
     repo = api.post("/api/v1/repos", {"name": "code", "parent_id": folder["id"], "description": "Training"}).json()
-    commit = push(site, repo["clone_url"], tmp_path_factory.mktemp("code"))
+    commit = push(site, repo["clone_url"], place)
     columns = [{"name": "month", "type": "long"}, {"name": "arr_delay", "type": "double"}]
     api.post("/api/v1/schemas", {"catalog": "main", "name": "flights"})
     table = api.post("/api/v1/tables", {"name": "main.flights.flights", "columns": columns}).json()
