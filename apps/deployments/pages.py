@@ -38,8 +38,8 @@ def list_endpoints(request: HttpRequest) -> dict[str, Any] | HttpResponse:
     if state := wanted.get("state"):
         found = found.filter(state=state)
     rows = page_of(found, order=("-resource__created_at", "-pk"), token=request.GET.get("page_token"))
-    for endpoint in rows.items:
-        endpoint.serving, endpoint.figures = queries.serving_now(endpoint), queries.figures(endpoint)
+    for endpoint in queries.with_serving(rows.items):
+        endpoint.figures = queries.figures(endpoint)
         endpoint.bars = [minute.requests for minute in endpoint.figures.minutes][-BARS:]
     models = queries.list_models(actor)
     return {"page_title": "Deployments", "page": rows, "filter": wanted, "models": models, "follows": Follows.choices}

@@ -40,7 +40,7 @@ def live(request: HttpRequest) -> Mapping[str, Any] | None:
         output_field=IntegerField(),
     )
     rows = seen.order_by(trouble, F("resource__updated_at").desc(), "pk")[:SHOWN]
-    return {"endpoints": [_live(endpoint) for endpoint in rows], "total": total}
+    return {"endpoints": [_live(endpoint) for endpoint in queries.with_serving(list(rows))], "total": total}
 
 
 def _live(endpoint: Endpoint) -> Live:
