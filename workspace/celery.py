@@ -8,7 +8,7 @@ from importlib.util import find_spec
 from typing import Any
 
 from celery import Celery
-from celery.signals import beat_init, worker_process_init, worker_ready
+from celery.signals import beat_init, worker_process_init, worker_ready, worker_shutdown
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "workspace.settings")
 
@@ -59,7 +59,11 @@ def schedule_upkeep(sender: Celery, **_: Any) -> None:
 
 
 @worker_ready.connect
-def say_worker_is_ready(**_: Any) -> None:
+def say_worker_is_ready(sender: Any, **_: Any) -> None:
+    from apps.jobs.workers import Pulse
+
+    pulse = Pulse(sender.hostname, app.amqp.queues.consume_from, sender.pool.limit or 1)
+    worker_shutdown.connect(lambda **_: pulse.stop(), weak=False)
     notify.tell("READY=1")
 
 

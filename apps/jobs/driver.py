@@ -33,6 +33,7 @@ from apps.foundation.errors import BoathouseError, Forbidden, Unavailable
 from apps.jobs import ingest, lifecycle, parameters
 from apps.jobs.lifecycle import FINAL, State
 from apps.jobs.models import Attempt, Job, JobEnvironment, JobRun
+from apps.jobs.outcome import Cause
 from apps.jobs.sources import live, source_of
 from apps.sandbox import environments, requirements
 from apps.sandbox.client import SandboxUnavailable, sandbox
@@ -73,12 +74,13 @@ def drive(open_scope: OpenScope, run_id: Any, seconds: float = STEP_SECONDS) -> 
     except LeaseLost:
         return False
     except Canceled:
-        _end(lease, State.CANCELED, "canceled before it started")
+        _end(lease, State.CANCELED, "canceled before it started", Cause.CANCELED)
     except (SandboxUnavailable, Unavailable) as error:
         log.warning("run %s waits: %s", run_id, error)
         _wait_or_give_up(lease, error)
     except (BoathouseError, LaunchRefused) as error:
-        _end(lease, State.FAILED, getattr(error, "message", str(error)))
+        cause = Cause.ENVIRONMENT if isinstance(error, requirements.EnvironmentFailed) else Cause.REFUSED
+        _end(lease, State.FAILED, getattr(error, "message", str(error)), cause)
     return False
 
 
@@ -162,7 +164,7 @@ def _new_attempt(run: JobRun) -> Attempt | None:
         cursor.execute("select jobs_take_slot(%s)", [settings.BOATHOUSE_JOB_SLOTS])
         if not cursor.fetchone()[0]:
             return None
-    attempt = Attempt(run=run, number=run.attempts.count() + 1, lease_until=LONG_AGO)
+    attempt = Attempt(run=run, number=run.attempts.count() + 1, due_at=run.due_at, lease_until=LONG_AGO)
     attempt.save(force_insert=True)
     lifecycle.enter(run, State.STARTING)
     return attempt
@@ -187,6 +189,7 @@ def _launch(lease: Lease) -> None:
     for sentence in packed.left_out[:20]:
         lease.say(f"Left out: {sentence}.")
     environment = _environment(lease, run, source)
+    _mark(lease, "ready_at")
     spec = _spec(lease, run, actor, environment, tar)
     state = sandbox().launch(spec)
     with lease.own() as attempt:
@@ -199,6 +202,7 @@ def _launch(lease: Lease) -> None:
 
 def _environment(lease: Lease, run: JobRun, source: Any) -> environments.Environment:
     wanted = requirements.DEFAULT
+    _mark(lease, "environment_at")
     if run.environment == Job.Environment.COMMIT:
         with lease.open_scope():
             wanted = requirements.of_commit(lambda path: source.read(run.source, run.commit, path))
@@ -208,6 +212,13 @@ def _environment(lease: Lease, run: JobRun, source: Any) -> environments.Environ
         attempt.run.environment_used = row
         attempt.run.save(update_fields=["environment_used"])
     return built
+
+
+def _mark(lease: Lease, moment: str) -> None:
+    """Note when a phase of the attempt began."""
+    with lease.own() as attempt:
+        setattr(attempt, moment, now())
+        attempt.save(update_fields=[moment])
 
 
 def _spec(lease: Lease, run: JobRun, actor: Actor, environment: environments.Environment, tar: Any) -> GuestSpec:
@@ -254,7 +265,7 @@ def _watch(lease: Lease, until: float) -> bool:
     while True:
         state = client.check(lease.attempt_id)
         if state is None:
-            _end(lease, State.LOST, "The machine that ran it does not know it any more.")
+            _end(lease, State.LOST, "The machine that ran it does not know it any more.", Cause.LOST)
             return False
         if not state.is_final and time.monotonic() < until:
             state = client.wait(lease.attempt_id, min(LOOK_SECONDS, max(0.1, until - time.monotonic())))
@@ -284,37 +295,40 @@ def _note_seen(attempt: Attempt) -> None:
 
 def _finish(lease: Lease, state: GuestState) -> None:
     """Take over what the guest printed and how it ended."""
+    _mark(lease, "exited_at")
     _copy_output(lease)
     with lease.own() as attempt:
         attempt.exit_code = state.code if state.code is not None else attempt.told_exit_code
         attempt.peak_memory_bytes = state.peak_memory_bytes or attempt.peak_memory_bytes
         attempt.cpu_seconds = state.cpu_seconds or attempt.cpu_seconds
         attempt.save(update_fields=["exit_code", "peak_memory_bytes", "cpu_seconds"])
-        outcome, reason = _verdict(attempt, state)
-    _end(lease, outcome, reason)
+        verdict = _verdict(attempt, state)
+    _end(lease, *verdict)
     try:
         sandbox().remove(lease.attempt_id)
     except (SandboxUnavailable, LaunchRefused) as error:
         log.warning("the guest of attempt %s is left for later: %s", lease.attempt_id, error)
 
 
-def _verdict(attempt: Attempt, state: GuestState) -> tuple[State, str]:
+def _verdict(attempt: Attempt, state: GuestState) -> tuple[State, str, str]:
     if attempt.state == State.CANCELING and not state.succeeded:
-        return State.CANCELED, attempt.reason or "canceled"
+        return State.CANCELED, attempt.reason or "canceled", Cause.CANCELED
     code = state.code if state.state == "exited" else attempt.told_exit_code
     if state.succeeded or (state.state == "lost" and code == 0):
-        return State.SUCCEEDED, ""
+        return State.SUCCEEDED, "", ""
     if state.state == "lost" and code is None:
-        return State.LOST, state.message or "Its end was not seen: the machine or the sandbox stopped."
+        return State.LOST, state.message or "Its end was not seen: the machine or the sandbox stopped.", Cause.LOST
     if state.reason == "shutdown":
-        return State.LOST, "The installation was stopped while it ran."
+        return State.LOST, "The installation was stopped while it ran.", Cause.SHUTDOWN
     sentences = {
         "timeout": f"It ran longer than the {attempt.run.timeout_seconds} seconds that the job allows.",
         "out_of_memory": f"It needed more than the {attempt.run.memory_mb} MB of memory that the job allows.",
         "out_of_disk": "It wrote more than a job may.",
     }
-    ended = f"signal {state.signal}" if state.signal else f"exit code {code}"
-    return State.FAILED, sentences.get(state.reason, state.message or f"The script ended with {ended}.")
+    if state.reason in sentences:
+        return State.FAILED, sentences[state.reason], Cause(state.reason)
+    ended, cause = (f"signal {state.signal}", Cause.SIGNAL) if state.signal else (f"exit code {code}", Cause.EXIT)
+    return State.FAILED, state.message or f"The script ended with {ended}.", cause
 
 
 def _copy_output(lease: Lease) -> None:
@@ -332,7 +346,7 @@ def _copy_output(lease: Lease) -> None:
             ingest.append_output(attempt, have, content)
 
 
-def _end(lease: Lease, outcome: State, reason: str) -> None:
+def _end(lease: Lease, outcome: State, reason: str, cause: str) -> None:
     """End the attempt; then the run ends too, or queues for its next attempt by the job's rule."""
     with lease.own() as attempt:
         folder = _tar(attempt.run).parent
@@ -341,8 +355,8 @@ def _end(lease: Lease, outcome: State, reason: str) -> None:
         run = JobRun.objects.select_for_update(of=("self",), no_key=True).get(pk=attempt.run_id)
         closing = f"{outcome.label}: {reason}" if reason else outcome.label
         ingest.append(attempt, f"[boathouse] {closing}\n".encode())
-        attempt.key_sealed = None
-        attempt.save(update_fields=["key_sealed"])
+        attempt.key_sealed, attempt.cause = None, cause
+        attempt.save(update_fields=["key_sealed", "cause"])
         if outcome == State.CANCELED and attempt.state != State.CANCELING:
             lifecycle.enter(attempt, State.CANCELING)
         lifecycle.enter(attempt, outcome, reason)
@@ -371,9 +385,9 @@ def _wait_or_give_up(lease: Lease, error: Exception) -> None:
     except LeaseLost:
         return
     if silent and lease.launched:
-        _end(lease, State.LOST, f"Nothing was heard of it for {UNSEEN_SECONDS} seconds: {error}")
+        _end(lease, State.LOST, f"Nothing was heard of it for {UNSEEN_SECONDS} seconds: {error}", Cause.LOST)
     elif silent:
-        _end(lease, State.FAILED, f"It could not be started for {UNSEEN_SECONDS} seconds: {error}")
+        _end(lease, State.FAILED, f"It could not be started for {UNSEEN_SECONDS} seconds: {error}", Cause.UNSTARTED)
 
 
 def _acting(run: JobRun) -> Actor:

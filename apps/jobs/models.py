@@ -11,6 +11,7 @@ from apps.access.scope import WorkspaceModel
 from apps.foundation.clock import now
 from apps.foundation.ids import new_id
 from apps.jobs.lifecycle import ACTIVE, FINAL, State
+from apps.jobs.outcome import Cause
 
 
 class Queue(models.TextChoices):
@@ -37,6 +38,7 @@ class Job(WorkspaceModel):
     timeout_seconds = models.PositiveIntegerField(default=3600)
     max_retries = models.PositiveSmallIntegerField(default=0)
     memory_mb = models.PositiveIntegerField(default=2048)
+    newest_run = models.OneToOneField("JobRun", null=True, on_delete=models.SET_NULL, related_name="+")
 
     def __str__(self) -> str:
         return self.resource.path
@@ -58,12 +60,13 @@ class JobEnvironment(WorkspaceModel):
 class JobRun(WorkspaceModel):
     """One execution of a job, as it was asked for: the job may change afterwards, this does not.
 
-    `user` and `scopes` are whom it acts as. `due_at`: not before; `sent_at`: when a message about it last went out.
+    `note` says why it was asked for. `user` and `scopes` are whom it acts as. `due_at`: not before; `sent_at`: when a message about it last went out.
     """
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
     job = models.ForeignKey(Job, on_delete=models.CASCADE, related_name="runs")
     number = models.PositiveIntegerField()
+    note = models.CharField(max_length=500, blank=True)
     state = models.CharField(max_length=16, choices=State.choices, default=State.QUEUED)
     reason = models.TextField(blank=True)
     user = models.ForeignKey("access.User", null=True, on_delete=models.SET_NULL, related_name="+")
@@ -119,6 +122,7 @@ class Attempt(WorkspaceModel):
     """One try of a run; its id is its guest's. Whoever holds the lease drives it, and each new holder raises the fence.
 
     `key_sealed` and `token_id` are its run key while it lives. The log has `setup_bytes` of ours, then what the guest printed.
+    Its phases begin at `due_at` (queued), `started_at` (code), `environment_at`, `ready_at` (launch), `launched_at`, `exited_at` (finish).
     """
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
@@ -126,11 +130,16 @@ class Attempt(WorkspaceModel):
     number = models.PositiveSmallIntegerField()
     state = models.CharField(max_length=16, choices=State.choices, default=State.STARTING)
     reason = models.TextField(blank=True)
+    cause = models.CharField(max_length=16, choices=Cause.choices, blank=True)
     lease_until = models.DateTimeField(default=now)
     fence = models.PositiveIntegerField(default=0)
     key_sealed = models.BinaryField(null=True)
     token_id = models.UUIDField(null=True, unique=True)
+    due_at = models.DateTimeField(null=True)
+    environment_at = models.DateTimeField(null=True)
+    ready_at = models.DateTimeField(null=True)
     launched_at = models.DateTimeField(null=True)
+    exited_at = models.DateTimeField(null=True)
     heartbeat_at = models.DateTimeField(null=True)
     unseen_since = models.DateTimeField(null=True)
     told_exit_code = models.IntegerField(null=True)

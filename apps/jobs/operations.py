@@ -59,8 +59,10 @@ def update_job(*, actor: Actor, job: Job, settings: dict[str, Any], source: Reso
 
 
 @operation(needs=Level.USE, on="job")
-def run_job(*, actor: Actor, job: Job, parameters: dict[str, Any] | None = None, ref: str = "") -> JobRun:
-    """Queue a run of a job as the actor, at the commit where its ref stands now."""
+def run_job(
+    *, actor: Actor, job: Job, parameters: dict[str, Any] | None = None, ref: str = "", note: str = ""
+) -> JobRun:
+    """Queue a run of a job as the actor, at the commit where its ref stands now; `note` says why."""
     if actor.user is None:
         raise Conflict("A job runs as somebody: the installation itself cannot run one.")
     values = _filled(job, parameters or {})
@@ -72,13 +74,16 @@ def run_job(*, actor: Actor, job: Job, parameters: dict[str, Any] | None = None,
         raise Invalid(f"There is no {job.script} at {commit[:7]}.", fields={"script": "Not in this commit."})
     last = JobRun.objects.filter(job=job).order_by("-number").values_list("number", flat=True).first() or 0
     run = JobRun(
-        job=job, number=last + 1, user=actor.user, scopes=list(actor.scopes), source=job.source, ref=wanted, commit=commit,
+        job=job, number=last + 1, note=note[:500], user=actor.user, scopes=list(actor.scopes), source=job.source, ref=wanted, commit=commit,
         script=job.script, parameters=values, environment=job.environment, queue=job.queue, sent_at=now(),
         timeout_seconds=job.timeout_seconds, max_retries=job.max_retries, memory_mb=job.memory_mb,
     )  # fmt: skip
     run.save(force_insert=True)
+    job.newest_run = run
+    job.save(update_fields=["newest_run"])
     touch(job.resource)
-    audit.record(actor, "jobs.run_job", run, after={"number": run.number, "commit": commit, "parameters": values})
+    after = {"number": run.number, "commit": commit, "parameters": values, "note": run.note}
+    audit.record(actor, "jobs.run_job", run, after=after)
     source.keep(job.source, commit)
     _drive(run)
     return run

@@ -62,6 +62,7 @@ class JobChangeIn(JobSettings):
 class RunIn(In):
     parameters = serializers.DictField(child=ScalarField(), required=False)
     ref = serializers.CharField(max_length=250, allow_blank=True, default="")
+    note = serializers.CharField(max_length=500, allow_blank=True, default="")
 
 
 class RunsIn(In):
@@ -98,6 +99,7 @@ class JobRunOut(Out):
     job_id = serializers.UUIDField()
     name = serializers.CharField(source="__str__")
     number = serializers.IntegerField()
+    note = serializers.CharField()
     state = serializers.CharField()
     reason = serializers.CharField()
     user = serializers.CharField(source="user.label", default=None, allow_null=True)
@@ -118,12 +120,18 @@ class AttemptOut(Out):
     number = serializers.IntegerField()
     state = serializers.CharField()
     reason = serializers.CharField()
+    cause = serializers.CharField()
     exit_code = serializers.IntegerField(allow_null=True)
     peak_memory_bytes = serializers.IntegerField(allow_null=True)
     cpu_seconds = serializers.FloatField(allow_null=True)
     log_bytes = serializers.IntegerField()
     heartbeat_at = serializers.DateTimeField(allow_null=True)
+    due_at = serializers.DateTimeField(allow_null=True)
     started_at = serializers.DateTimeField(allow_null=True)
+    environment_at = serializers.DateTimeField(allow_null=True)
+    ready_at = serializers.DateTimeField(allow_null=True)
+    launched_at = serializers.DateTimeField(allow_null=True)
+    exited_at = serializers.DateTimeField(allow_null=True)
     ended_at = serializers.DateTimeField(allow_null=True)
 
 
