@@ -18,7 +18,7 @@ from apps.access.resources import root_resource
 from apps.foundation.api import RoomViewSet
 from apps.foundation.errors import Invalid
 from apps.foundation.paging import page
-from apps.jobs import ingest, operations, queries
+from apps.jobs import ingest, logs, operations, queries
 from apps.jobs import shapes as shape
 from apps.jobs.models import Job, JobRun
 
@@ -114,7 +114,7 @@ class JobRunViewSet(RoomViewSet):
         """The log from a byte offset on; ask again from `next_offset` until `is_complete`."""
         wish = shape.LogIn.parse(request)
         run = fetch(JobRun, pk, actor=request.actor)
-        return shape.LogOut.response(queries.read_log(queries.get_attempt(run, wish.get("attempt")), wish["offset"]))
+        return shape.LogOut.response(logs.read_log(queries.get_attempt(run, wish.get("attempt")), wish["offset"]))
 
     @extend_schema(responses=shape.ReceiptOut)
     @action(detail=True, methods=["get"])

@@ -48,6 +48,7 @@ def today(actor: Actor) -> Day | None:
     at = now()
     midnight = at.replace(hour=0, minute=0, second=0, microsecond=0)
     runs = visible(JobRun, actor).filter(Q(ended_at__gte=midnight) | ~Q(state__in=FINAL))
+    runs = runs.filter(created_at__gte=midnight - timedelta(days=8))  # longer than the longest time limit
     shown = list(runs.select_related("job__resource").order_by("-created_at", "-id")[:RUNS])
     if not shown:
         return None

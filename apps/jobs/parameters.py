@@ -51,10 +51,14 @@ def to_arguments(values: dict[str, Any]) -> list[str]:
     """The values as the script's arguments: `--name value`, booleans as true and false."""
     arguments = []
     for name, value in values.items():
-        text = str(value).lower() if isinstance(value, bool) else str(value)
         # One word, so that a value that begins with a dash stays a value.
-        arguments.append(f"--{name}={text}")
+        arguments.append(f"--{name}={to_text(value)}")
     return arguments
+
+
+def to_text(value: Any) -> str:
+    """A value as a form and the script's arguments write it."""
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def from_text(item: dict[str, Any], text: str) -> Any:

@@ -1,8 +1,7 @@
-"""Reads of jobs: lists, logs by byte and by line, and the receipt of a run."""
+"""Reads of jobs: lists with their last runs, and the receipt of a run."""
 
 from __future__ import annotations
 
-import re
 import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,58 +9,42 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import models
-from django.db.models import F, OuterRef, Subquery, Window
-from django.db.models.functions import RowNumber
+from django.db.models import F, OuterRef, Window
+from django.db.models.functions import Coalesce, RowNumber
 
 from apps.access.actor import Actor
+from apps.access.levels import Level
 from apps.access.models import Resource
 from apps.access.policy import visible
 from apps.foundation.clock import now
 from apps.foundation.errors import NotFound
-from apps.jobs.lifecycle import ACTIVE, State
-from apps.jobs.models import Attempt, Job, JobRun, LogChunk
+from apps.jobs.lifecycle import ACTIVE, FINAL, State
+from apps.jobs.models import Attempt, Job, JobRun
 from apps.jobs.sources import kinds_of_source
 
-LOG_BYTES = 256 << 10
-LOG_LINES = 1000
 HISTORY = 20
-_LEVEL = re.compile(r"\b(?:CRITICAL|ERROR|WARNING|WARN|INFO|DEBUG)\b")
-
-
-@dataclass(frozen=True)
-class LogPiece:
-    """A piece of a log as text; `next_offset` is where to go on, `is_complete` says that nothing will follow it."""
-
-    attempt: int
-    offset: int
-    next_offset: int
-    content: str
-    is_complete: bool
-
-
-@dataclass(frozen=True)
-class LogLine:
-    """One line of a log: its number, counted from 1, when it arrived, its text."""
-
-    n: int
-    at: datetime
-    text: str
-
-    @property
-    def level(self) -> str:
-        """ERROR, WARN, INFO or DEBUG when the line names one near its beginning."""
-        match = _LEVEL.search(self.text[:80])
-        return {"WARNING": "WARN", "CRITICAL": "FATAL"}.get(match[0], match[0]) if match else ""
 
 
 @dataclass(frozen=True)
 class History:
-    """A job with its newest runs: `bars` are (state, seconds), oldest first; `usual_seconds` is the middle one that succeeded."""
+    """A job with its newest runs: `bars` are (state, seconds), oldest first; `usual_seconds` is the middle one that succeeded.
+
+    `source` is None when the caller may not know of it; `may_run` says whether they may start it.
+    """
 
     job: Job
     last: JobRun | None
     bars: list[tuple[str, float]]
     usual_seconds: float | None
+    source: Resource | None
+    may_run: bool
+
+    @property
+    def share(self) -> int | None:
+        """How far the newest run is in percent of the usual time, while it runs and that is known."""
+        if self.last is None or self.last.is_final or not self.usual_seconds or not self.last.seconds:
+            return None
+        return min(100, round(100 * self.last.seconds / self.usual_seconds))
 
 
 @dataclass(frozen=True)
@@ -85,8 +68,24 @@ class Receipt:
 
 
 def list_jobs(actor: Actor) -> models.QuerySet[Job]:
-    """The jobs that the actor may view."""
-    return visible(Job, actor).select_related("resource", "resource__owner", "resource__workspace", "source")
+    """The jobs that the actor may view; `last_at` is when the newest run was asked for, or the job made."""
+    last_at = Coalesce("newest_run__created_at", "resource__created_at")
+    return (
+        visible(Job, actor)
+        .annotate(last_at=last_at)
+        .select_related("resource", "resource__owner", "resource__workspace", "source")
+    )
+
+
+def count_jobs(actor: Actor) -> dict[str, int]:
+    """How many jobs the actor may view, how many of them run or fail, and how many are their own."""
+    unfinished = ~models.Q(newest_run__state__in=FINAL) & models.Q(newest_run__isnull=False)
+    return visible(Job, actor).aggregate(
+        all=models.Count("pk"),
+        running=models.Count("pk", filter=unfinished),
+        failing=models.Count("pk", filter=models.Q(newest_run__state__in=[State.FAILED, State.LOST])),
+        mine=models.Count("pk", filter=models.Q(resource__owner=actor.user)),
+    )
 
 
 def list_runs(actor: Actor, job: Job | None = None, state: str = "") -> models.QuerySet[JobRun]:
@@ -97,14 +96,8 @@ def list_runs(actor: Actor, job: Job | None = None, state: str = "") -> models.Q
     return runs.filter(state=state) if state else runs
 
 
-def with_last_state(jobs: models.QuerySet[Job]) -> models.QuerySet[Job]:
-    """The same jobs with `last_state`, the state of the newest run."""
-    newest = JobRun.objects.filter(job=OuterRef("pk")).order_by("-number").values("state")[:1]
-    return jobs.annotate(last_state=Subquery(newest))
-
-
-def with_history(jobs: Sequence[Job]) -> list[History]:
-    """Each job with its newest runs, in one query."""
+def with_history(actor: Actor, jobs: Sequence[Job]) -> list[History]:
+    """Each job with its newest runs."""
     rank = Window(RowNumber(), partition_by=F("job"), order_by=F("number").desc())
     rows = (
         JobRun.objects.filter(job__in=list(jobs)).annotate(rank=rank).filter(rank__lte=HISTORY).select_related("user")
@@ -113,12 +106,23 @@ def with_history(jobs: Sequence[Job]) -> list[History]:
     for run in rows.order_by("number"):
         runs.setdefault(run.job_id, []).append(run)
     found = []
+    sources = visible(Resource, actor).filter(pk__in={job.source_id for job in jobs if job.source_id}).in_bulk()
+    runnable = set(visible(Job, actor, Level.USE).filter(pk__in=list(jobs)).values_list("pk", flat=True))
     for job in jobs:
         own = runs.get(job.pk, [])
         done = [run.seconds for run in own if run.state == State.SUCCEEDED and run.seconds is not None]
         bars = [(run.state, run.seconds or 0.0) for run in own]
-        found.append(History(job, own[-1] if own else None, bars, statistics.median(done) if done else None))
+        usual = statistics.median(done) if done else None
+        source = sources.get(job.source_id) if job.source_id else None
+        found.append(History(job, own[-1] if own else None, bars, usual, source, job.pk in runnable))
     return found
+
+
+def usual_seconds(job: Job) -> float | None:
+    """The middle time of the newest runs that succeeded, or None."""
+    newest = JobRun.objects.filter(job=job).order_by("-number")[:HISTORY]
+    done = [run.seconds for run in newest if run.state == State.SUCCEEDED and run.seconds is not None]
+    return statistics.median(done) if done else None
 
 
 def count_active(actor: Actor) -> int:
@@ -133,12 +137,6 @@ def list_failed_lately(actor: Actor, days: int = 7) -> models.QuerySet[JobRun]:
     return runs.filter(ended_at__gt=now() - timedelta(days=days)).exclude(models.Exists(newer)).order_by("-ended_at")
 
 
-def whole_log(attempt: Attempt) -> bytes:
-    """All that is kept of a log, as one text."""
-    chunks = LogChunk.objects.filter(attempt=attempt).order_by("offset").values_list("content", flat=True)
-    return b"".join(bytes(content) for content in chunks)
-
-
 def list_sources(actor: Actor) -> models.QuerySet[Resource]:
     """What the actor may take code from."""
     return visible(Resource, actor).filter(kind__in=kinds_of_source()).order_by("path")
@@ -151,48 +149,6 @@ def get_attempt(run: JobRun, number: int | None = None) -> Attempt:
     if attempt is None:
         raise NotFound("This run has no such attempt yet.")
     return attempt
-
-
-def read_log(attempt: Attempt, offset: int = 0, size: int = LOG_BYTES) -> LogPiece:
-    """A piece of an attempt's log from a byte on, never ending inside a character while more can follow."""
-    content, at = b"", offset
-    for chunk in LogChunk.objects.filter(attempt=attempt, end__gt=offset).order_by("offset")[:200]:
-        begin = max(0, at - chunk.offset) if content or chunk.offset <= at else 0
-        if chunk.offset > at:
-            at = chunk.offset  # bytes over the log's limit were not kept
-        piece = bytes(chunk.content)[begin : begin + size - len(content)]
-        content += piece
-        at += len(piece)
-        if len(content) >= size:
-            break
-    is_complete = attempt.is_final and at >= _kept(attempt)
-    keep = len(content) if is_complete else _whole_characters(content)
-    text = content[:keep].decode(errors="replace")
-    return LogPiece(attempt.number, offset, at - (len(content) - keep), text, is_complete)
-
-
-def read_lines(attempt: Attempt, after: int = 0, size: int = LOG_LINES) -> tuple[list[LogLine], bool]:
-    """Lines after the `after`-th, the last only when it has ended; and whether more are there already."""
-    chunks = LogChunk.objects.filter(attempt=attempt).order_by("offset")
-    # The last chunk that began before the wanted line: what it begins with is the end of a line that is not wanted.
-    first = chunks.filter(line__lt=after).last() or chunks.first()
-    if first is None:
-        return [], False
-    lines: list[LogLine] = []
-    rest, number, begun = b"", first.line, first.at
-    for chunk in chunks.filter(offset__gte=first.offset)[:500]:
-        begun = begun if rest else chunk.at
-        *whole, rest = (rest + bytes(chunk.content)).split(b"\n")
-        for line in whole:
-            number += 1
-            if number > after:
-                lines.append(LogLine(number, begun, line.decode(errors="replace").rstrip("\r")))
-            begun = chunk.at
-        if len(lines) > size:
-            return lines[:size], True
-    if rest and attempt.is_final and number + 1 > after:
-        lines.append(LogLine(number + 1, begun, rest.decode(errors="replace")))
-    return lines, False
 
 
 def receipt(job_run_id: Any) -> Receipt:
@@ -234,18 +190,3 @@ def context(attempt: Attempt) -> dict[str, Any]:
         "script": run.script,
         "parameters": run.parameters,
     }
-
-
-def _kept(attempt: Attempt) -> int:
-    return LogChunk.objects.filter(attempt=attempt).order_by("-offset").values_list("end", flat=True).first() or 0
-
-
-def _whole_characters(content: bytes) -> int:
-    """How many bytes end on a whole character."""
-    for back in range(1, min(4, len(content)) + 1):
-        byte = content[-back]
-        if byte & 0xC0 == 0x80:
-            continue
-        length = 1 if byte < 0x80 else 2 if byte >> 5 == 6 else 3 if byte >> 4 == 14 else 4 if byte >> 3 == 30 else 1
-        return len(content) - back if length > back else len(content)
-    return len(content)

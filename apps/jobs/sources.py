@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -17,6 +18,25 @@ class Packed:
     file_count: int
     total_bytes: int
     left_out: list[str]
+
+
+@dataclass(frozen=True)
+class Described:
+    """A commit as people read it."""
+
+    subject: str
+    body: str
+    author: str
+    at: datetime | None
+
+
+@dataclass(frozen=True)
+class Patch:
+    """A unified diff; `is_cut` says that not all of it is here."""
+
+    text: str
+    file_count: int
+    is_cut: bool
 
 
 class Source(Protocol):
@@ -36,6 +56,15 @@ class Source(Protocol):
 
     def observe_use(self, resource: Resource, commit: str, run_id: str, run_name: str, job: Resource) -> None:
         """Record in lineage that a job run read the commit."""
+
+    def describe(self, resource: Resource, commit: str) -> Described | None:
+        """What people read of a commit, or None when it is not there any more."""
+
+    def patch(self, resource: Resource, base: str, head: str) -> Patch | None:
+        """What differs between two commits, or None when one of them is not there any more."""
+
+    def compare_page(self, resource: Resource, base: str, head: str) -> str:
+        """The address of the page that compares two commits, below `/w/<workspace>/`."""
 
     def page(self, resource: Resource, commit: str) -> str:
         """The address of the commit's page below `/w/<workspace>/`."""

@@ -88,6 +88,11 @@ class Board:
     slots: int
     silent: list[str]
 
+    @property
+    def waiting(self) -> int:
+        """How many runs that the caller may view wait."""
+        return sum(queue.waiting for queue in self.queues)
+
 
 def board(actor: Actor) -> Board:
     """What works, what waits and who runs, as far as the actor may know."""

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 from apps.access.models import Resource
 from apps.foundation.errors import NotFound
-from apps.jobs.sources import Packed
+from apps.jobs.sources import Described, Packed, Patch
 from apps.lineage.recorder import Node, observe_read
 from apps.repos import git, queries
+from apps.repos.diffs import FileDiff
 from apps.repos.models import Repo
 from apps.repos.operations import commit_node
 
@@ -51,9 +53,43 @@ class RepoSource:
         """Lineage: the run read the commit."""
         observe_read(Node("job_run", run_id, name=run_name, resource=job), commit_node(_repo(resource), commit))
 
+    def describe(self, resource: Resource, commit: str) -> Described | None:
+        """What people read of a commit, or None."""
+        try:
+            found = _repo(resource).git.commit(commit)
+        except NotFound:
+            return None
+        return Described(found.subject, found.body, found.author_name, found.authored_at)
+
+    def patch(self, resource: Resource, base: str, head: str) -> Patch | None:
+        """What differs between two commits, or None."""
+        try:
+            diff = _repo(resource).git.diff(base, head)
+        except NotFound:
+            return None
+        text = "".join(line for file in diff.files for line in _unified(file))
+        return Patch(text, diff.file_count, diff.is_cut or any(file.is_cut for file in diff.files))
+
+    def compare_page(self, resource: Resource, base: str, head: str) -> str:
+        """The page that compares two commits."""
+        return f"repos/{resource.pk}/compare?base={base}&head={head}&direct=on"
+
     def page(self, resource: Resource, commit: str) -> str:
         """The commit's page."""
         return f"repos/{resource.pk}/commits?commit={commit}"
+
+
+def _unified(file: FileDiff) -> Iterator[str]:
+    old, new = file.old_path or file.path, file.path
+    yield f"diff --git a/{old} b/{new}\n--- a/{old}\n+++ b/{new}\n"
+    if file.is_binary:
+        yield "Binary files differ\n"
+    for hunk in file.hunks:
+        had = sum(line.kind != "add" for line in hunk.lines)
+        has = sum(line.kind != "del" for line in hunk.lines)
+        yield f"@@ -{hunk.old_start},{had} +{hunk.new_start},{has} @@ {hunk.heading}\n"
+        for line in hunk.lines:
+            yield {"same": " ", "add": "+", "del": "-"}[line.kind] + line.text + "\n"
 
 
 def _repo(resource: Resource) -> Repo:

@@ -15,6 +15,7 @@ import './islands/tabs.ts';
 import './islands/poll.ts';
 import './islands/events.ts';
 import './islands/log.ts';
+import './islands/changed.ts';
 import './islands/lists.ts';
 import './islands/playground.ts';
 import './islands/lazy.ts';

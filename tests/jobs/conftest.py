@@ -20,7 +20,7 @@ import uvicorn
 
 from apps.access.scope import workspace_scope
 from apps.foundation.errors import NotFound
-from apps.jobs import queries
+from apps.jobs import logs, queries
 from apps.jobs.models import JobRun
 from tests.builders import World, a_side
 from tests.sandbox.conftest import Installation, _install
@@ -98,7 +98,7 @@ class Place:
         """The newest attempt's log."""
         with self.scope():
             try:
-                return queries.read_log(queries.get_attempt(run)).content
+                return logs.read_log(queries.get_attempt(run)).content
             except NotFound:  # it has not begun
                 return ""
 

@@ -14,7 +14,7 @@ from apps.access.levels import Level
 from apps.access.tokens import issue_run_key, resolve
 from apps.foundation.clock import now
 from apps.foundation.errors import Conflict, Forbidden, Invalid, NotFound
-from apps.jobs import driver, ingest, lifecycle, operations, queries
+from apps.jobs import driver, ingest, lifecycle, logs, operations, queries
 from apps.jobs.lifecycle import State
 from apps.jobs.models import Attempt, JobRun, LogChunk
 from apps.jobs.tasks import sweep
@@ -183,7 +183,7 @@ def test_what_a_guest_says_is_kept_once_in_order_and_masked(world: World, drain:
     assert log["content"] == text.decode().replace(key, "*" * len(key)) and not log["is_complete"]
     rest = world.api.get(f"/api/v1/job-runs/{run.pk}/log?offset={log['next_offset']}").json()
     assert rest["content"] == "" and rest["next_offset"] == len(text)
-    lines, more = queries.read_lines(attempt, after=1)
+    lines, more = logs.read_lines(attempt, after=1)
     assert [(line.n, line.text[:4]) for line in lines] == [(2, "key ")] and not more
     assert not LogChunk.objects.filter(content__contains=key.encode()).exists()
     assert guest.get("/api/v1/guest/context").json()["commit"] == run.commit
@@ -213,7 +213,7 @@ def test_a_log_is_read_in_pieces_without_breaking_characters(world: World, drain
     ingest.append(attempt, text.encode())
     at, seen = 0, ""
     while at < attempt.log_bytes:
-        piece = queries.read_log(attempt, at, size=7)
+        piece = logs.read_log(attempt, at, size=7)
         assert piece.next_offset > at
         at, seen = piece.next_offset, seen + piece.content
     assert seen == text
@@ -266,4 +266,4 @@ def say(guest: Any, offset: int, content: bytes) -> int:
 
 
 def log_of(run: JobRun) -> str:
-    return queries.read_log(queries.get_attempt(run)).content
+    return logs.read_log(queries.get_attempt(run)).content

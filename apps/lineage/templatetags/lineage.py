@@ -22,6 +22,35 @@ def lineage_url(context: Context, kind: str, key: Any, version: Any = "") -> str
     return lineage_address(context["request"], kind, str(key), str(version))
 
 
+@register.inclusion_tag("lineage/_reads_and_writes.html", takes_context=True)
+def reads_and_writes(context: Context, kind: str, key: Any, version: Any = "") -> dict[str, Any]:
+    """A card of what an activity read and what it made, with what is known of each; nothing when nothing was recorded."""
+    request = context["request"]
+    try:
+        focus = queries.find_node(request.actor, kind, str(key), str(version))
+    except NotFound:
+        return {}
+    graph = queries.around(request.actor, focus, up=1, down=1)
+    known = {(source, target): facts for source, target, facts in graph.edges}
+    sides: dict[str, list[tuple[Any, str, dict[str, Any]]]] = {"read": [], "made": []}
+    for node in graph.nodes:
+        if node.id == graph.focus:
+            continue
+        edge = (node.id, graph.focus) if node.depth < 0 else (graph.focus, node.id)
+        url = (
+            ""
+            if node.redacted
+            else address_of(request.actor.workspace.name, node.kind, node.key, node.version, node.resource_id)
+        )
+        sides["read" if node.depth < 0 else "made"].append((node, url, known.get(edge, {})))
+    if not sides["read"] and not sides["made"]:
+        return {}
+    return {
+        "sides": [("Read", sides["read"]), ("Made", sides["made"])],
+        "href": lineage_address(request, kind, str(key), str(version)),
+    }
+
+
 @register.inclusion_tag("lineage/_made.html", takes_context=True)
 def made_from(context: Context, kind: str, key: Any, version: Any = "", depth: int = 2) -> dict[str, Any]:
     """A line of what was made from something, activities left out: for a commit or a job run."""
