@@ -10,6 +10,7 @@ from django.db.models import Q
 from apps.access.actor import Actor
 from apps.access.policy import visible
 from apps.foundation.clock import now
+from apps.foundation.templatetags.figures import duration
 from apps.jobs.lifecycle import FINAL, State
 from apps.jobs.models import JobRun
 
@@ -26,6 +27,14 @@ class Bar:
     hour: float
     hours: float
     look: str
+
+    @property
+    def title(self) -> str:
+        """The run in words."""
+        words = f"{self.run}, {self.run.get_state_display().lower()}"  # type: ignore[attr-defined]
+        if self.run.started_at and self.run.seconds is not None:
+            words += f", {self.run.started_at:%H:%M}, took {duration(self.run.seconds)}"
+        return words
 
 
 @dataclass(frozen=True)

@@ -40,7 +40,7 @@ def running(request: HttpRequest) -> Mapping[str, Any] | None:
         ended = list(runs.order_by("-created_at")[:SHOWN])
         return {"ended": ended, "count": 0} if ended else None
     jobs = {run.job_id: run.job for run in active}
-    usual = {history.job.pk: history.usual_seconds for history in queries.with_history(list(jobs.values()))}
+    usual = {job.pk: queries.usual_seconds(job) for job in jobs.values()}
     return {"active": [_progress(run, usual.get(run.job_id)) for run in active], "count": len(active)}
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import statistics
 from dataclasses import dataclass
 
+from apps.foundation.templatetags.figures import duration
 from apps.jobs.lifecycle import FINAL, State
 from apps.jobs.models import Job, JobRun
 
@@ -19,6 +20,12 @@ class Bar:
     run: JobRun
     height: float
     look: str
+
+    @property
+    def title(self) -> str:
+        """The run in words."""
+        state = self.run.get_state_display().lower()  # type: ignore[attr-defined]
+        return f"Run #{self.run.number}, {state}, {duration(self.run.seconds)}"
 
 
 @dataclass(frozen=True)

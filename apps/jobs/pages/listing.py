@@ -47,6 +47,7 @@ def list_jobs(request: HttpRequest) -> dict[str, Any]:
     return {
         "page_title": "Jobs",
         "filter": wanted,
+        "shown": " ".join([*(token.text for token in wanted.tokens), wanted.words]).strip(),
         "page": shown,
         "rows": listed,
         "counts": queries.count_jobs(actor),

@@ -11,6 +11,7 @@ from apps.access.levels import Level
 from apps.access.policy import fetch, level_of
 from apps.foundation.errors import NotFound
 from apps.foundation.pages import Frame, Tab, go, page, page_url
+from apps.foundation.templatetags.figures import duration
 from apps.jobs import comparing, logs, operations, outcome, parameters, phases, queries, waiting
 from apps.jobs.lifecycle import State
 from apps.jobs.models import Attempt, JobRun
@@ -46,9 +47,8 @@ def run(request: HttpRequest, run_id: str) -> dict[str, Any]:
         "attempt": chosen,
         "phases": phases.phases(chosen, row),
         "why": waiting.why([row]).get(row.pk, ""),
-        "usual_seconds": usual,
+        "so_far": _so_far(row, usual),
         "share": min(100, round(100 * row.seconds / usual)) if usual and row.seconds and not row.is_final else None,
-        "left_seconds": max(0.0, usual - row.seconds) if usual and row.seconds else None,
         "next_step": outcome.next_step(attempts[-1].cause) if attempts and row.is_final else None,
         "error": logs.last_error(attempts[-1]) if attempts and row.state == State.FAILED else None,
         "comparison": comparison,
@@ -101,6 +101,17 @@ def again(request: HttpRequest, run_id: str) -> dict[str, Any] | HttpResponse:
         "booleans": ["true", "false"],
         "commits": _commits(row),
     }
+
+
+def _so_far(row: JobRun, usual: float | None) -> str:
+    """How long it runs, and how long that usually takes."""
+    if row.seconds is None:
+        return ""
+    words = f"{duration(row.seconds)} so far"
+    if usual is None:
+        return f"{words}; how long it takes is not known yet"
+    words += f", usually done after {duration(usual)}"
+    return words + (f", about {duration(usual - row.seconds)} more" if usual > row.seconds else "")
 
 
 def _commits(row: JobRun) -> list[tuple[str, str]]:
@@ -157,22 +168,25 @@ def _log(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
     attempt, wanted = context["attempt"], request.GET.get("line", "")
     place = page_url(request, "jobs:log", run_id=context["run"].pk)
     if attempt is None:
-        return {"lines": [], "log_url": place, "follows": not context["run"].is_final}
+        return {"lines": [], "log_url": place, "follow_url": "" if context["run"].is_final else place}
     line = int(wanted) if wanted.isdecimal() and len(wanted) < 10 else 0
     first = max(0, line - AROUND) if line else max(0, attempt.log_lines - logs.SHOWN_LINES)
     lines, more = logs.read_lines(attempt, first, logs.SHOWN_LINES)
+    address = f"{place}?attempt={attempt.number}"
+    follows = more or not attempt.is_final
     return {
         "lines": lines,
         "line": line,
         "earlier": first,
-        "log_url": f"{place}?attempt={attempt.number}",
-        "follows": more or not attempt.is_final,
+        "log_url": address,
+        "follow_url": address if follows else "",
     }
 
 
 def _timeline(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
     rows, seconds = phases.timeline(context["attempts"], context["run"])
-    return {"gantt": rows, "gantt_seconds": seconds}
+    words = ", ".join(f"{row.label} {duration(row.phase.seconds)}" for row in rows)
+    return {"gantt": rows, "gantt_seconds": seconds, "gantt_words": words}
 
 
 def _parameters(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
