@@ -1,49 +1,47 @@
-"""The graph as an indented list, one per direction: what a screen reader, a phone and a large graph need."""
+"""The drawing as an indented list, one per direction: what a screen reader, a phone and a large graph need."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
-from apps.lineage.queries import Graph, SeenNode
+from apps.lineage.folding import Card, Drawing
 
 ROWS_MAX = 400
+Way = tuple[str, dict[str, Any]]
 
 
 @dataclass
 class Row:
-    """A node in the list: how deep, and how many more ways lead to it that are not repeated."""
+    """A card in the list: how deep, how it was made or read, and whether it is opened further up."""
 
-    node: SeenNode
+    card: Card
     depth: int
     facts: dict[str, Any]
     again: bool = False
-    versions: list[str] = field(default_factory=list)
 
 
-def outline(graph: Graph, direction: str) -> list[Row]:
-    """The nodes up- or downstream of the focus, each below the one it was reached from; a node met again is not opened twice."""
-    nodes = {node.id: node for node in graph.nodes}
-    below: dict[str, list[tuple[str, dict[str, Any]]]] = {}
-    for source, target, facts in graph.edges:
+def outline(focus: str, drawing: Drawing, direction: str) -> list[Row]:
+    """The cards up- or downstream of the focus, each below the one it was reached from; one met again is not opened twice."""
+    cards = {card.node.id: card for card in drawing.cards}
+    below: dict[str, list[Way]] = {}
+    for (source, target), facts in drawing.edges.items():
         near, far = (target, source) if direction == "up" else (source, target)
         below.setdefault(near, []).append((far, facts))
     rows: list[Row] = []
-    met: set[str] = {graph.focus}
-    stack = [(far, 0, facts) for far, facts in _ordered(below.get(graph.focus, []), nodes)][::-1]
+    met: set[str] = {focus}
+    stack = [(far, 0, facts) for far, facts in _ordered(below.get(focus, []), cards)][::-1]
     while stack and len(rows) < ROWS_MAX:
         name, depth, facts = stack.pop()
-        node = nodes.get(name)
-        if node is None or name == graph.focus:
+        if name == focus:
             continue
-        again = name in met and name in below
-        rows.append(Row(node, depth, facts, again))
+        rows.append(Row(cards[name], depth, facts, name in met and name in below))
         if name not in met:
             met.add(name)
-            stack += [(far, depth + 1, more) for far, more in _ordered(below.get(name, []), nodes)][::-1]
+            stack += [(far, depth + 1, more) for far, more in _ordered(below.get(name, []), cards)][::-1]
     return rows
 
 
-def _ordered(ways: list[tuple[str, dict[str, Any]]], nodes: dict[str, SeenNode]) -> list[tuple[str, dict[str, Any]]]:
-    known = [(far, facts) for far, facts in ways if far in nodes]
-    return sorted(known, key=lambda way: (nodes[way[0]].kind, nodes[way[0]].name, nodes[way[0]].version))
+def _ordered(ways: list[Way], cards: dict[str, Card]) -> list[Way]:
+    known = [(far, facts) for far, facts in ways if far in cards]
+    return sorted(known, key=lambda way: (cards[way[0]].node.kind, cards[way[0]].label, cards[way[0]].sub))

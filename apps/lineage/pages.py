@@ -1,64 +1,173 @@
-"""Lineage as a list: what something was made from, and what was made from it."""
+"""Lineage as a graph and as a list: what something was made from, and what was made from it."""
 
 from __future__ import annotations
 
+import csv
+import json
+from datetime import UTC, datetime, timedelta
 from typing import Any
+from urllib.parse import urlencode
 
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse, QueryDict
 
-from apps.foundation.errors import NotFound
-from apps.foundation.pages import page
-from apps.lineage import queries
+from apps.access.actor import Actor
+from apps.foundation.errors import Invalid, NotFound
+from apps.foundation.pages import page, page_url
+from apps.lineage import folding, queries
+from apps.lineage.folding import Card, Drawing
 from apps.lineage.nodes import WORDS, address_of, word
-from apps.lineage.outline import outline
+from apps.lineage.outline import Row, outline
 
 DEPTHS = (1, 2, 3, 5, 10, 20)
+SIDE_MAX = 12
+OPENED_MAX = 20
+SERVES = ("endpoint", "model_version", "table_version", "logged_model", "run", "job_run", "commit", "person")
 
 
-@page("lineage/list.html")
-def lineage(request: HttpRequest) -> dict[str, Any]:
+@page("lineage/page.html", fragments={"lineage": "lineage/_page.html", "gside": "lineage/_side.html"})
+def lineage(request: HttpRequest) -> dict[str, Any] | HttpResponse:
     """Up- and downstream of `kind`, `id` and `version`; without them, what changed lately, to start from."""
-    actor, wish = request.actor, request.GET  # type: ignore[attr-defined]
-    kind, key, version = wish.get("kind", ""), wish.get("id", ""), wish.get("version", "")
+    actor: Actor = request.actor  # type: ignore[attr-defined]
+    wish = request.GET
+    kind, key, words = wish.get("kind", ""), wish.get("id", ""), wish.get("q", "").strip()[:200]
     base: dict[str, Any] = {"page_title": "Lineage", "kinds": [(name, words[0]) for name, words in WORDS.items()]}
     if not kind or not key:
-        latest = queries.list_recent_nodes(actor, kind=kind, limit=60)
-        return {**base, "focus": None, "latest": _with_addresses(request, latest), "kind": kind}
-    up, down = _depth(wish.get("up")), _depth(wish.get("down"))
-    focus = queries.find_node(actor, kind, key, version)
-    graph = queries.around(actor, focus, up=up, down=down)
+        latest = queries.list_recent_nodes(actor, kind=kind, words=words)
+        listed = [(node, _address(actor, node)) for node in latest]
+        return {**base, "focus": None, "latest": listed, "kind": kind, "words": words}
+    focus = queries.find_node(actor, kind, key, wish.get("version", ""))
+    up, down, until = _depth(wish.get("up")), _depth(wish.get("down")), _until(wish.get("until", ""))
+    opened = wish.getlist("open")[:OPENED_MAX]
+    graph = queries.around(actor, focus, up=up, down=down, until=until, opened=opened)
     seen = next((node for node in graph.nodes if node.id == graph.focus), None)
     if seen is None:
         raise NotFound
-    sides = []
-    for title, direction in (("Made from", "up"), ("Made into", "down")):
-        rows = outline(graph, direction)
-        for row in rows:
-            row.url = _address(request, row.node)  # type: ignore[attr-defined]
-        hidden = sum(row.node.redacted for row in rows)
-        sides.append({"title": title, "direction": direction, "rows": rows, "hidden": hidden})
+    without = [name for name in wish.getlist("without") if name in WORDS]
+    drawing = folding.draw(graph, without=without)
+    for card in drawing.cards:
+        _address_card(request, card, actor, seen.id)
+    large = len(drawing.cards) >= folding.CARDS_MAX or drawing.left_out > 0
+    view = wish.get("view") or ("list" if large else "graph")
+    sides = [_side(actor, graph.focus, drawing, direction) for direction in ("up", "down")]
+    if wish.get("download") == "csv":
+        return _download(sides, seen)
+    chosen = next((card for card in drawing.cards if card.node.id == wish.get("at")), None)
+    chosen = chosen or next(card for card in drawing.cards if card.node.id == graph.focus)
     return {
         **base,
         "page_title": f"Lineage of {seen.name or word(kind)}",
         "focus": seen,
-        "focus_url": _address(request, seen),
+        "focus_card": next(card for card in drawing.cards if card.node.id == graph.focus),
+        "drawing": drawing,
+        "spec": {"focus": seen.id, "edges": [[*pair] for pair in drawing.edges]},
+        "chosen": chosen,
+        "impact": _reached(chosen, drawing, "down"),
+        "origin": _reached(chosen, drawing, "up"),
         "sides": sides,
+        "view": view,
         "up": up,
         "down": down,
         "depths": DEPTHS,
-        "truncated": graph.truncated,
+        "without": without,
+        "until": wish.get("until", ""),
+        "kept": _kept(wish),
     }
 
 
+def _side(actor: Actor, focus: str, drawing: Drawing, direction: str) -> dict[str, Any]:
+    """The list of one direction."""
+    rows = outline(focus, drawing, direction)
+    return {
+        "title": "Comes from" if direction == "up" else "Goes to",
+        "direction": direction,
+        "rows": rows,
+        "hidden": sum(len(row.card.members) for row in rows if row.card.node.redacted and not row.again),
+    }
+
+
+def _reached(chosen: Card, drawing: Drawing, direction: str) -> dict[str, Any]:
+    """What is reached from a card, what serves first; and how many that may not be seen."""
+    ways: dict[str, list[str]] = {}
+    for source, target in drawing.edges:
+        near, far = (target, source) if direction == "up" else (source, target)
+        ways.setdefault(near, []).append(far)
+    met, stack = set(), [chosen.node.id]
+    while stack:
+        for far in ways.get(stack.pop(), []):
+            if far not in met:
+                met.add(far)
+                stack.append(far)
+    cards = [card for card in drawing.cards if card.node.id in met]
+    seen = [card for card in cards if not card.node.redacted]
+    if direction == "down":
+        seen.sort(key=lambda card: (SERVES.index(card.node.kind) if card.node.kind in SERVES else 99, card.label))
+    return {
+        "cards": seen[:SIDE_MAX],
+        "more": max(0, len(seen) - SIDE_MAX),
+        "hidden": sum(len(card.members) for card in cards if card.node.redacted),
+    }
+
+
+def _address_card(request: HttpRequest, card: Card, actor: Actor, focus: str) -> None:
+    node = card.node
+    if node.redacted:
+        return
+    card.url = _address(actor, node)
+    here = page_url(request, "lineage:list")
+    card.focus_url = f"{here}?{urlencode({'kind': node.kind, 'id': node.key, 'version': node.version})}"
+    if card.more and node.id != focus:
+        query = request.GET.copy()
+        query.setlist("open", [*query.getlist("open"), node.id][-OPENED_MAX:])
+        query.pop("at", None)
+        card.open_url = f"{here}?{query.urlencode()}"
+
+
+def _kept(wish: QueryDict) -> str:
+    """The address's query without what a click on a node sets."""
+    query = wish.copy()
+    query.pop("at", None)
+    query.pop("download", None)
+    return query.urlencode()
+
+
 def _depth(text: str | None) -> int:
-    return min(int(text), queries.DEPTH_MAX) if text and text.isdecimal() else 5
+    return min(int(text), queries.DEPTH_MAX) if text and text.isdecimal() and len(text) < 4 else 3
 
 
-def _address(request: HttpRequest, node: Any) -> str:
-    if getattr(node, "redacted", False):
-        return ""
-    return address_of(request.actor.workspace.name, node.kind, node.key, node.version, node.resource_id)  # type: ignore[attr-defined]
+def _until(text: str) -> datetime | None:
+    """The end of a day that was typed, or None. Raises Invalid."""
+    if not text:
+        return None
+    try:
+        return datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=UTC) + timedelta(days=1)
+    except (ValueError, OverflowError):
+        raise Invalid(fields={"until": "A day such as 2026-03-14."}) from None
 
 
-def _with_addresses(request: HttpRequest, nodes: list[Any]) -> list[tuple[Any, str]]:
-    return [(node, _address(request, node)) for node in nodes]
+def _address(actor: Actor, node: Any) -> str:
+    return address_of(actor.workspace.name, node.kind, node.key, node.version, node.resource_id)
+
+
+def _download(sides: list[dict[str, Any]], focus: Any) -> HttpResponse:
+    """Both lists as a file."""
+    response = HttpResponse(content_type="text/csv; charset=utf-8")
+    response["Content-Disposition"] = f'attachment; filename="lineage-{focus.kind}.csv"'
+    out = csv.writer(response)
+    out.writerow(["direction", "step", "kind", "name", "version", "count", "first_seen", "facts"])
+    for side in sides:
+        for row in side["rows"]:
+            if not row.again:
+                out.writerow([side["direction"], row.depth + 1, *map(_plain, _columns(row))])
+    return response
+
+
+def _columns(row: Row) -> list[Any]:
+    node, count = row.card.node, len(row.card.members)
+    version = row.card.versions or node.version
+    return [node.kind, node.name, version, count, node.created_at or "", json.dumps(row.facts) if row.facts else ""]
+
+
+def _plain(value: Any) -> str:
+    """A cell that no spreadsheet takes for a formula."""
+    text = value.isoformat() if isinstance(value, datetime) else str(value)
+    return "'" + text if text[:1] in ("=", "+", "-", "@", "\t", "\r") else text

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
 from typing import Any
 
 from django.db import connection
@@ -14,10 +17,14 @@ from apps.access.models import Resource
 from apps.access.policy import visible
 from apps.access.scope import current_workspace
 from apps.foundation.errors import NotFound
+from apps.foundation.ids import parse_id
 from apps.lineage.models import LineageEdge, LineageNode
 
 DEPTH_MAX = 20
 NODES_MAX = 2000
+WALK_MAX = 10_000
+EDGES_MAX = 40_000
+OPENED_MAX = 200
 
 
 @dataclass(frozen=True)
@@ -32,6 +39,7 @@ class SeenNode:
     depth: int
     redacted: bool
     resource_id: Any = None
+    created_at: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -44,12 +52,13 @@ class Use:
 
 @dataclass(frozen=True)
 class Graph:
-    """What lies around a focus. `truncated` says that there was more than is shown."""
+    """What lies around a focus. `truncated` says that there was more than is shown; `beyond` counts what lies further, by node."""
 
     focus: str
     nodes: list[SeenNode]
     edges: list[tuple[str, str, dict[str, Any]]]
     truncated: bool
+    beyond: dict[str, int] = field(default_factory=dict)
 
 
 def find_node(actor: Actor, kind: str, key: str, version: str = "") -> LineageNode:
@@ -61,20 +70,40 @@ def find_node(actor: Actor, kind: str, key: str, version: str = "") -> LineageNo
     return node
 
 
-def list_recent_nodes(actor: Actor, *, kind: str = "", limit: int = 60) -> list[LineageNode]:
-    """The newest nodes that the caller may see, to start looking from."""
+def list_recent_nodes(actor: Actor, *, kind: str = "", words: str = "", limit: int = 60) -> list[LineageNode]:
+    """The newest nodes that the caller may see, to start looking from; with some words in their name."""
     nodes = LineageNode.objects.filter(kind=kind) if kind else LineageNode.objects.exclude(kind="person")
+    if words:
+        nodes = nodes.filter(name__icontains=words)
     found = list(nodes.order_by("-created_at", "-id")[: 3 * limit])
     hidden = _hidden(actor, found)
     return [node for node in found if node.pk not in hidden][:limit]
 
 
-def around(actor: Actor, focus: LineageNode, *, up: int = 5, down: int = 5) -> Graph:
-    """The graph upstream and downstream of a node, to the given depths."""
-    depths, cut_up = _walk(focus, "upstream", min(up, DEPTH_MAX))
-    below, cut_down = _walk(focus, "downstream", min(down, DEPTH_MAX))
-    placed = {**below, **{node: -depth for node, depth in depths.items()}, focus.pk: 0}
-    return _graph(actor, focus, placed, cut_up or cut_down)
+def around(
+    actor: Actor,
+    focus: LineageNode,
+    *,
+    up: int = 5,
+    down: int = 5,
+    until: datetime | None = None,
+    opened: Iterable[str] = (),
+    limit: int = NODES_MAX,
+) -> Graph:
+    """The graph upstream and downstream of a node, to the given depths, as it was `until` then; `opened` nodes show one step more."""
+    above, cut_up = _walk([focus.pk], "upstream", min(up, DEPTH_MAX), until, limit)
+    below, cut_down = _walk([focus.pk], "downstream", min(down, DEPTH_MAX), until, limit)
+    placed = {**below, **{node: -depth for node, depth in above.items()}, focus.pk: 0}
+    cut = cut_up or cut_down
+    for text in opened:
+        start = parse_id(text)
+        if start in placed and placed[start]:
+            direction, sign = ("upstream", -1) if placed[start] < 0 else ("downstream", 1)
+            nearby, more = _walk([start], direction, 1, until, OPENED_MAX)
+            cut = cut or more
+            for node in nearby:
+                placed.setdefault(node, placed[start] + sign)
+    return _graph(actor, focus, placed, cut, until)
 
 
 def uses_of(actor: Actor, kind: str, key: str, *, depth: int = 6) -> list[Use]:
@@ -105,7 +134,8 @@ def _number(version: str) -> tuple[int, str]:
 def _seen(node: LineageNode, depth: int, hidden: bool) -> SeenNode:
     if hidden:
         return SeenNode(str(node.pk), node.kind, "", "", "", depth, True)
-    return SeenNode(str(node.pk), node.kind, node.key, node.version, node.name, depth, False, node.resource_id)
+    known = (node.key, node.version, node.name, depth, False, node.resource_id, node.created_at)
+    return SeenNode(str(node.pk), node.kind, *known)
 
 
 def path_between(actor: Actor, source: LineageNode, target: LineageNode) -> Graph:
@@ -131,32 +161,83 @@ def path_between(actor: Actor, source: LineageNode, target: LineageNode) -> Grap
     return _graph(actor, source, {node: depth for depth, node in enumerate(reversed(way))}, False)
 
 
-def _walk(focus: LineageNode, direction: str, depth: int) -> tuple[dict[Any, int], bool]:
+def _walk(
+    starts: list[Any], direction: str, depth: int, until: datetime | None, limit: int
+) -> tuple[dict[Any, int], bool]:
+    """Every node within `depth` steps with its least depth, at most `limit`; and whether there were more. A statement a step."""
     near, far = ("target_id", "source_id") if direction == "upstream" else ("source_id", "target_id")
+    seen = dict.fromkeys(starts, 0)
+    frontier = list(starts)
     with connection.cursor() as cursor:
-        # `union` drops what was already reached at that depth; the least depth wins below. A person ends the walk:
-        # that somebody read one thing and wrote another does not make the one come from the other.
-        cursor.execute(
-            f"with recursive walk(id, depth) as (select %s::uuid, 0 union select e.{far}, w.depth + 1"
-            f" from walk w join lineage_lineageedge e on e.{near} = w.id join lineage_lineagenode n on n.id = w.id"
-            " where w.depth < %s and (w.depth = 0 or n.kind <> 'person'))"
-            " select id, min(depth) from walk group by id order by 2 limit %s",
-            [focus.pk, depth, NODES_MAX + 1],
-        )
-        rows = cursor.fetchall()
-    return {row[0]: row[1] for row in rows[:NODES_MAX]}, len(rows) > NODES_MAX
+        for step in range(1, depth + 1):
+            # A person ends the walk: that somebody read one thing and wrote another does not make the one come from the other.
+            cursor.execute(
+                f"select distinct e.{far} from lineage_lineageedge e join lineage_lineagenode n on n.id = e.{near}"
+                f" where e.{near} = any(%s) and (n.kind <> 'person' or %s) and e.first_at <= coalesce(%s, 'infinity'::timestamptz) limit %s",
+                [frontier, step == 1, until, limit + 1],
+            )
+            frontier = [row[0] for row in cursor.fetchall() if row[0] not in seen]
+            room = limit - len(seen)
+            seen |= dict.fromkeys(frontier[:room], step)
+            if len(frontier) > room:
+                return seen, True
+            if not frontier:
+                break
+    return seen, False
 
 
-def _graph(actor: Actor, focus: LineageNode, placed: dict[Any, int], truncated: bool) -> Graph:
+def _graph(
+    actor: Actor, focus: LineageNode, placed: dict[Any, int], truncated: bool, until: datetime | None = None
+) -> Graph:
     nodes = list(LineageNode.objects.filter(pk__in=placed))
     hidden = _hidden(actor, nodes)
     seen = [_seen(node, placed[node.pk], node.pk in hidden) for node in nodes]
-    edges = LineageEdge.objects.filter(source__in=placed, target__in=placed)
-    shown = [
-        (str(edge.source_id), str(edge.target_id), {} if {edge.source_id, edge.target_id} & hidden else edge.facts)
-        for edge in edges
+    ids = list(placed)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "select source_id, target_id, facts from lineage_lineageedge"
+            " where source_id = any(%s) and target_id = any(%s) and first_at <= coalesce(%s, 'infinity'::timestamptz) limit %s",
+            [ids, ids, until, EDGES_MAX + 1],
+        )
+        rows = cursor.fetchall()
+    # A person stands on one side of the focus: that they also read what lies on the other side joins nothing.
+    makers = {node.pk for node in nodes if node.kind == "person" and placed[node.pk] < 0}
+    readers = {node.pk for node in nodes if node.kind == "person" and placed[node.pk] > 0}
+    edges = [
+        (str(source), str(target), {} if {source, target} & hidden else _facts(facts))
+        for source, target, facts in rows[:EDGES_MAX]
+        if target not in makers and source not in readers
     ]
-    return Graph(str(focus.pk), sorted(seen, key=lambda node: (node.depth, node.kind, node.name)), shown, truncated)
+    return Graph(
+        str(focus.pk),
+        sorted(seen, key=lambda node: (node.depth, node.kind, node.name)),
+        edges,
+        truncated or len(rows) > EDGES_MAX,
+        _beyond(placed, until),
+    )
+
+
+def _beyond(placed: dict[Any, int], until: datetime | None) -> dict[str, int]:
+    """How many more lie one step further, for each of the outermost nodes."""
+    found: dict[str, int] = {}
+    with connection.cursor() as cursor:
+        for near, far, ends in (
+            ("target_id", "source_id", [node for node, depth in placed.items() if depth < 0]),
+            ("source_id", "target_id", [node for node, depth in placed.items() if depth > 0]),
+        ):
+            if ends:
+                cursor.execute(
+                    f"select e.{near}, count(*) from lineage_lineageedge e join lineage_lineagenode n on n.id = e.{near}"
+                    f" where e.{near} = any(%s) and not e.{far} = any(%s) and n.kind <> 'person'"
+                    f" and e.first_at <= coalesce(%s, 'infinity'::timestamptz) group by 1",
+                    [ends, list(placed), until],
+                )
+                found |= {str(node): count for node, count in cursor.fetchall()}
+    return found
+
+
+def _facts(value: Any) -> dict[str, Any]:
+    return json.loads(value) if isinstance(value, str) else value
 
 
 def _hidden(actor: Actor, nodes: Iterable[LineageNode]) -> set[Any]:

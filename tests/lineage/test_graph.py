@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 
 from apps.access.levels import Level
+from apps.foundation.clock import now
 from apps.foundation.errors import NotFound
 from apps.lineage import queries
 from apps.lineage.recorder import Node, observe_read, observe_write
@@ -64,3 +67,30 @@ def test_what_one_may_not_see_keeps_its_place_and_nothing_else(world: World) -> 
     assert graph.edges[0][2] == {}
     with pytest.raises(NotFound):
         queries.find_node(ben, "table_version", "t", "3")
+
+
+def test_a_person_stands_on_one_side_only(world: World) -> None:
+    ada, endpoint = Node("person", "ada"), Node("endpoint", "e")
+    observe_write(ada, table("flights"))
+    observe_read(endpoint, table("flights"))
+    observe_write(endpoint, table("payload"))
+    observe_read(ada, table("payload"))
+    graph = queries.around(world.admin, queries.find_node(world.admin, "endpoint", "e"))
+    kinds = {node.id: f"{node.kind} {node.key}" for node in graph.nodes}
+    assert sorted((kinds[source], kinds[target]) for source, target, _ in graph.edges) == [
+        ("endpoint e", "table_version payload"),
+        ("person ada", "table_version flights"),
+        ("table_version flights", "endpoint e"),
+    ]
+
+
+def test_it_is_shown_as_of_a_day_and_one_step_further_where_asked(world: World) -> None:
+    observe_read(Node("run", "r"), table("t"))
+    observe_write(Node("job_run", "j"), table("t"))
+    focus = queries.find_node(world.admin, "run", "r")
+    graph = queries.around(world.admin, focus, up=1, down=0)
+    edge = next(node for node in graph.nodes if node.kind == "table_version")
+    assert graph.beyond == {edge.id: 1}
+    opened = queries.around(world.admin, focus, up=1, down=0, opened=[edge.id, "nonsense"])
+    assert [node.kind for node in opened.nodes] == ["job_run", "table_version", "run"] and not opened.beyond
+    assert len(queries.around(world.admin, focus, until=now() - timedelta(days=1)).nodes) == 1

@@ -6,6 +6,8 @@ from typing import Any
 
 from django import template
 from django.template import Context
+from django.utils.html import format_html_join
+from django.utils.safestring import SafeString
 
 from apps.foundation.errors import NotFound
 from apps.foundation.templatetags.marks import tile
@@ -69,10 +71,18 @@ def made_from(context: Context, kind: str, key: Any, version: Any = "", depth: i
     return {"rows": rows[:8], "more": max(0, len(rows) - 8), "hidden": sum(node.redacted for node in nodes)}
 
 
+@register.simple_tag(takes_context=True)
+def kept_fields(context: Context, names: str) -> SafeString:
+    """Hidden fields that keep the address's query in a form, but for the form's own fields."""
+    own = {*names.split(), "download"}
+    pairs = [(name, value) for name, values in context["request"].GET.lists() if name not in own for value in values]
+    return format_html_join("", '<input type="hidden" name="{}" value="{}">', pairs)
+
+
 @register.simple_tag
-def node_tile(kind: str) -> Any:
+def node_tile(kind: str, size: str = "") -> Any:
     """The tile of a kind of node."""
-    return tile(tile_of(kind))
+    return tile(tile_of(kind), size)
 
 
 @register.filter
