@@ -90,7 +90,7 @@ class Hub:
         """Give one message to the streams that follow its topics; to whom they lie open is asked before it is sent."""
         try:
             message = orjson.loads(raw)
-            people, resource, names = set(message["people"]), message["resource"], message["names"]
+            people, names, resource = set(message["people"]), list(message["names"]), message["resource"]
             streams = self.streams.get(message["workspace"], ())
         except (orjson.JSONDecodeError, KeyError, TypeError) as error:
             logger.warning("a message on %s is none of ours: %s", CHANNEL, error)

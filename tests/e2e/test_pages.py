@@ -49,6 +49,11 @@ PAGES = {
     "endpoints": "endpoints",
     "lineage": "lineage",
     "lineage of a commit": "lineage?kind=commit&id={repo}:{commit}",
+    "notifications": "notifications/?state=all",
+    "notification settings": "notifications/settings",
+    "activity": "activity/",
+    "comments": "comments/{folder}?state=all",
+    "activity of a folder": "activity/{folder}",
     "not found": "nothing/here",
 }
 

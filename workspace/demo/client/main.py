@@ -16,6 +16,7 @@ import boathouse
 import mlflow
 import numpy as np
 import pandas as pd
+import talk
 from data import load
 from features import CATEGORIES, NUMBERS, flight_features
 from teller import Api, StoryFailed, Teller, main, wait_for
@@ -54,6 +55,7 @@ def story() -> None:
     read_back(rows)
     ask_for_production(runs, people, version)
     follow_lineage(version)
+    speak(version, people)
     refuse(people)
 
 
@@ -340,6 +342,15 @@ def follow_lineage(version: int) -> None:
         missing = {"commit", "job_run", "table_version", "run", "model_version", "endpoint"} - kinds
         if missing:
             raise StoryFailed(f"lineage does not know: {', '.join(sorted(missing))}")
+
+
+def speak(version: int, people: dict[str, str]) -> None:
+    """The team talks about the table, the model and the job, where it matters."""
+    with teller.step("The team talks about it, each where it matters") as step:
+        speakers = {"ada": ada, **{name: Api(URL, TOKENS[f"{name}@example.com"]) for name in ("priya", "tomasz")}}
+        begun = talk.say(speakers, people, talk.threads(MODEL, version, "main.flights.flights", JOB))
+        step.say(f"{begun} threads begun; who is mentioned finds it in the inbox")
+        step.link("notifications/")
 
 
 def refuse(people: dict[str, str]) -> None:
