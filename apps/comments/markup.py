@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import re
-from typing import Any
 
 from django.utils.safestring import SafeString
 from markdown_it.token import Token
@@ -109,15 +108,12 @@ def _trim(handle: str) -> str:
 
 def plain_words(text: str, most: int = 160) -> str:
     """The beginning of a comment in one line, for lists."""
-    words: list[Any] = []
+    words: list[str] = []
 
     def collect(tokens: list[Token]) -> None:
-        words.extend(
-            child.content
-            for token in tokens
-            for child in token.children or [token]
-            if child.content and not child.hidden
-        )
+        for token in tokens:
+            pieces = token.children or [token]
+            words.append("".join(" " if piece.type == "softbreak" else piece.content for piece in pieces))
 
     markdown_html(text, collect)
     line = " ".join(" ".join(words).split())

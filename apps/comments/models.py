@@ -12,15 +12,16 @@ from apps.comments.anchors import parse_anchor
 from apps.foundation.clock import now
 from apps.foundation.ids import new_id
 
+# name: its icon. Icons and not characters, which are boxes where no font has them.
 REACTIONS = {
-    "thumbs_up": "👍",
-    "thumbs_down": "👎",
-    "tada": "🎉",
-    "heart": "❤️",
-    "eyes": "👀",
-    "rocket": "🚀",
-    "thinking": "🤔",
-    "check": "✅",
+    "thumbs_up": "thumbs-up",
+    "thumbs_down": "thumbs-down",
+    "tada": "party-popper",
+    "heart": "heart",
+    "eyes": "eye",
+    "rocket": "rocket",
+    "idea": "lightbulb",
+    "check": "check",
 }
 
 
@@ -123,7 +124,7 @@ class Reaction(WorkspaceModel):
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
     comment = models.ForeignKey(Comment, on_delete=models.CASCADE, related_name="reactions", db_index=False)
     user = models.ForeignKey("access.User", on_delete=models.CASCADE, related_name="+")
-    name = models.CharField(max_length=16, choices=REACTIONS.items())
+    name = models.CharField(max_length=16, choices=[(name, name) for name in REACTIONS])
 
     resource_path = "comment.thread"
 

@@ -206,7 +206,7 @@ def people(request: HttpRequest, resource_id: str) -> dict[str, Any]:
 
 
 def reactions() -> list[tuple[str, str]]:
-    """The signs there are: name and glyph."""
+    """The signs there are: name and icon."""
     return list(REACTIONS.items())
 
 

@@ -23,10 +23,10 @@ SHOWN_COMMENTS = 200
 
 @dataclass(frozen=True)
 class Sign:
-    """A reaction under a comment: its name and glyph, how many gave it, who, and whether the reader did."""
+    """A reaction under a comment: its name and icon, how many gave it, who, and whether the reader did."""
 
     name: str
-    glyph: str
+    icon: str
     count: int
     people: str
     mine: bool
@@ -138,9 +138,9 @@ def _signs(actor: Actor, comments: list[Comment]) -> dict[Any, list[Sign]]:
         given[row.comment_id][row.name].append(row.user)
     found: dict[Any, list[Sign]] = defaultdict(list)
     for comment_id, by_name in given.items():
-        for name, glyph in REACTIONS.items():
+        for name, icon in REACTIONS.items():
             if people := by_name.get(name):
                 mine = any(user.pk == actor.user_id for user in people)
                 names = ", ".join(user.label for user in people[:12]) + (" …" if len(people) > 12 else "")
-                found[comment_id].append(Sign(name, glyph, len(people), names, mine))
+                found[comment_id].append(Sign(name, icon, len(people), names, mine))
     return found

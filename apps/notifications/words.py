@@ -126,7 +126,7 @@ def _field(entry: AuditEntry, name: str, thing: SafeString) -> SafeString:
         return thing
     if name == "place":
         _, comma, label = entry.thing_label.rpartition(", ") if entry.after.get("path") else ("", "", "")
-        return format_html("{} {}", thing, label) if comma else thing
+        return format_html("{}, {}", thing, label) if comma else thing
     values, _, key = name.rpartition(".")
     value = (entry.before if values == "before" else entry.after).get(key)
     return format_html("<b>{}</b>", str(value)[:100]) if value not in (None, "") else SafeString("")

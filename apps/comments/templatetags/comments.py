@@ -11,6 +11,7 @@ from django.utils.safestring import SafeString
 
 from apps.access.models import Resource
 from apps.comments import pages
+from apps.foundation.templatetags.marks import icon
 
 register = template.Library()
 
@@ -34,5 +35,5 @@ def reaction_choices() -> SafeString:
     return format_html_join(
         "",
         '<button type="button" class="btn sm sq ghost" data-react="{}" aria-label="{}">{}</button>',
-        ((name, name.replace("_", " "), glyph) for name, glyph in pages.reactions()),
+        ((name, name.replace("_", " "), icon(sign)) for name, sign in pages.reactions()),
     )

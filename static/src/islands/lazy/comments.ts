@@ -55,8 +55,6 @@ class Comments extends HTMLElement {
     requestAnimationFrame(() => found.scrollIntoView({ block: 'center' }));
   }
 }
-customElements.define('bh-comments', Comments);
-
 const refreshAll = (): void => all<Comments>('bh-comments').forEach(place => void place.refresh());
 
 // Sending. The form keeps its words until the server has them.
@@ -273,3 +271,6 @@ document.addEventListener('keydown', event => {
   if (event.key === 'Enter' && (event.ctrlKey || event.metaKey)) { event.preventDefault(); text.form.requestSubmit(); }
   else if (event.key === 'Escape' && (text.form.dataset.reply || text.form.closest('article'))) one('[data-cancel]', text.form)?.click();
 }, true);
+
+// Last: an element that is on the page already starts at once, and needs all of the above.
+customElements.define('bh-comments', Comments);
