@@ -31,7 +31,7 @@ const selectTo = (by: number): void => {
 };
 
 const comment = (): void => {
-  const field = one('.composer textarea');
+  const field = one('bh-comments > .composer textarea');
   if (field && field.offsetParent === null) toggleRail();
   field?.focus();
 };
