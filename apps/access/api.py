@@ -29,11 +29,22 @@ class WhoAmIViewSet(RoomViewSet):
 
     def list(self, request: Request) -> Response:
         """Who the caller is, in which workspace, and where else they may go."""
+        return self._answer(request.actor)
+
+    def partial_update(self, request: Request) -> Response:
+        """Change one's own name, as others read it."""
         actor: Actor = request.actor
+        name = shape.OwnNameIn.parse(request)["name"]
+        operations.change_name(actor=actor, membership=queries.own_membership(actor), name=name)
+        actor.user.refresh_from_db()
+        return self._answer(actor)
+
+    def _answer(self, actor: Actor) -> Response:
         return Response(
             {
                 "user_id": actor.user_id,
                 "label": actor.label,
+                "name": actor.user.name,
                 "kind": actor.user.kind,
                 "workspace": actor.workspace.name,
                 "scopes": list(actor.scopes),

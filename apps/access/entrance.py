@@ -58,6 +58,24 @@ def link(request: HttpRequest, raw: str) -> HttpResponse:
     return go(request, f"/w/{signin.sign_in_by_link(request, raw).name}/")
 
 
+@page("access/forgotten.html", methods=["GET", "POST"], anonymous=True)
+def forgotten(request: HttpRequest) -> dict[str, Any]:
+    """Ask for a link to set a new password; the answer says nothing about who is here."""
+    email = request.POST.get("email", "").strip()
+    if request.method == "POST":
+        signin.ask_for_reset(request, email)
+    return {"page_title": "New password", "sent_to": email}
+
+
+@page("access/reset.html", methods=["GET", "POST"], anonymous=True)
+def reset(request: HttpRequest, raw: str) -> dict[str, Any] | HttpResponse:
+    """Set a new password by a link from one's mail."""
+    if request.method == "POST":
+        signin.reset_password(raw, request.POST.get("password", ""))
+        return go(request, "/login", say="Your password is set; sign in with it")
+    return {"page_title": "New password", "person": signin.find_reset_link(raw).user}
+
+
 @page("access/setup.html", methods=["GET", "POST"], anonymous=True)
 def setup(request: HttpRequest) -> dict[str, Any] | HttpResponse:
     """Make the first admin and workspace; possible once."""

@@ -7,11 +7,21 @@ from typing import Any
 
 from django.db import IntegrityError, transaction
 
-from apps.access import audit, grants, policy, resources, signin, tokens, workspaces
+from apps.access import audit, grants, policy, resources, sessions, signin, tokens, workspaces
 from apps.access.actor import Actor
 from apps.access.grants import Grantee
 from apps.access.levels import Level
-from apps.access.models import AccessRequest, Group, GroupMember, Membership, Resource, Token, User, UserGrant
+from apps.access.models import (
+    AccessRequest,
+    Group,
+    GroupMember,
+    Membership,
+    Resource,
+    Token,
+    User,
+    UserGrant,
+    Workspace,
+)
 from apps.access.operation import operation, operations
 from apps.foundation.clock import now
 from apps.foundation.errors import AlreadyExists, Conflict, Forbidden, Invalid, TooMany
@@ -104,6 +114,62 @@ def change_password(*, actor: Actor, membership: Membership, old: str, new: str)
     workspaces.set_password(person, new)
     person.save(update_fields=["password"])
     audit.record(actor, "access.change_password", membership)
+
+
+@operation(needs=None, on="membership")
+def change_name(*, actor: Actor, membership: Membership, name: str) -> None:
+    """Change what others read beside one's e-mail address."""
+    _refuse_run_keys(actor)
+    if membership.user_id != actor.user_id:
+        raise Conflict("A name is changed by its person.")
+    name = " ".join(name.split())
+    if len(name) > 200:
+        raise Invalid(fields={"name": "At most 200 characters."})
+    before = membership.user.name
+    User.objects.filter(pk=membership.user_id).update(name=name)
+    audit.record(actor, "access.change_name", membership, before={"name": before}, after={"name": name})
+
+
+@operation(needs=None, on="membership")
+def end_session(*, actor: Actor, membership: Membership, number: str) -> None:
+    """Sign one of one's own browsers out, at once."""
+    _refuse_run_keys(actor)
+    if membership.user_id != actor.user_id:
+        raise Conflict("A session is ended by its person.")
+    found = next((row for row in membership.user.sessions.all() if sessions.number_of(row) == number), None)
+    if found is None:
+        raise Conflict("That browser is signed out already.")
+    found.delete()
+    audit.record(actor, "access.end_session", membership, before={"browser": sessions.browser_of(found)})
+
+
+# The workspace
+
+
+@operation(needs=Level.MANAGE, on="root")
+def title_workspace(*, actor: Actor, root: Resource, title: str) -> None:
+    """Give the workspace a title that people read; its name in addresses stays."""
+    if len(title) > 200:
+        raise Invalid(fields={"title": "At most 200 characters."})
+    before = actor.workspace.title
+    Workspace.objects.filter(pk=actor.workspace.pk).update(title=title)
+    audit.record(actor, "access.title_workspace", root, before={"title": before}, after={"title": title})
+
+
+@operation(needs=Level.MANAGE, on="root")
+def set_default_level(*, actor: Actor, root: Resource, level: Level | None) -> None:
+    """What every member may do with everything in the workspace: discover, view, or nothing."""
+    if level is not None and level > Level.VIEW:
+        raise Invalid(fields={"level": "Everyone gets at most view; give more to groups, on what they need."})
+    everyone = workspaces.get_group("everyone")
+    before = grants.set_grant(root, everyone, level, by=actor.user) if level else grants.remove_grant(root, everyone)
+    audit.record(
+        actor,
+        "access.set_default_level",
+        root,
+        before={"level": before.word if before else None},
+        after={"level": level.word if level else None},
+    )
 
 
 # Groups

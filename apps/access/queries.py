@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import connection
-from django.db.models import Count, F, IntegerField, Q, QuerySet
+from django.db.models import Count, F, IntegerField, Max, Q, QuerySet, Sum
 from django.db.models.expressions import RawSQL
 
 from apps.access.actor import Actor
@@ -16,12 +16,15 @@ from apps.access.levels import Level
 from apps.access.models import (
     AccessRequest,
     AuditEntry,
+    GrantPeriod,
     Group,
     GroupGrant,
     GroupMember,
     Membership,
     Resource,
     ResourceAncestor,
+    Session,
+    StorageUse,
     Token,
     User,
     UserGrant,
@@ -39,9 +42,13 @@ def list_members(*, kind: str = "") -> QuerySet[Membership]:
     return members.filter(user__kind=kind) if kind else members
 
 
-def find_members(*, text: str = "", state: str = "", group: str = "", kind: str = "") -> QuerySet[Membership]:
-    """Members by a part of their address or name, by state (active, suspended, invited) and by group."""
+def find_members(
+    *, text: str = "", state: str = "", group: str = "", kind: str = "", unseen_for: timedelta | None = None
+) -> QuerySet[Membership]:
+    """Members by a part of their address or name, by state (active, suspended, invited), by group, by how long they stay away."""
     found = list_members(kind=kind)
+    if unseen_for is not None:
+        found = found.filter(Q(seen_at__isnull=True) | Q(seen_at__lt=now() - unseen_for))
     if text:
         found = found.filter(Q(user__email__icontains=text) | Q(user__name__icontains=text))
     if state:
@@ -61,6 +68,16 @@ def count_members() -> dict[str, int]:
     return {state: find_members(state=state, kind="person").count() for state in ("active", "invited", "suspended")}
 
 
+def count_admin() -> dict[str, int]:
+    """The numbers beside the sections of Admin."""
+    kinds = dict(Membership.objects.order_by().values_list("user__kind").annotate(Count("pk")))
+    return {
+        "Members": kinds.get(User.Kind.PERSON, 0),
+        "Groups": Group.objects.count(),
+        "Service principals": kinds.get(User.Kind.SERVICE, 0),
+    }
+
+
 def list_ancestors(resource: Resource) -> list[Resource]:
     """The containers of a resource from the top down, without itself."""
     links = resource.ancestry.select_related("ancestor").filter(depth__gt=0).order_by("-depth")
@@ -78,6 +95,11 @@ def get_membership(user_id: object) -> Membership:
 def own_membership(actor: Actor) -> Membership:
     """The actor's own membership."""
     return get_membership(actor.user_id)
+
+
+def list_sessions(actor: Actor) -> list[Session]:
+    """The browsers in which the actor is signed in, the latest seen first."""
+    return list(Session.objects.filter(user_id=actor.user_id, expire_date__gt=now()).order_by("-seen_at")[:50])
 
 
 def get_group(group_id: object) -> Group:
@@ -306,10 +328,11 @@ def list_audit(
     since: datetime | None = None,
     until: datetime | None = None,
     thing: str = "",
+    verbs: Sequence[str] = (),
 ) -> QuerySet[AuditEntry]:
     """Audit entries: of one resource for whoever manages it, of the whole workspace for whoever manages that."""
     authorise(actor, Level.MANAGE, resource or root_resource())
-    entries = AuditEntry.objects.all()
+    entries = AuditEntry.objects.filter(verb__in=verbs) if verbs else AuditEntry.objects.all()
     wanted: dict[str, Any] = {
         "resource_id": resource.pk if resource else None,
         "outcome": outcome,
@@ -321,6 +344,44 @@ def list_audit(
     entries = entries.filter(**{name: value for name, value in wanted.items() if value})
     # A range instead of LIKE, which row-level security would keep from its index.
     return entries.filter(verb__gte=verb, verb__lt=verb + "\uffff") if verb else entries
+
+
+def list_grants_as_of(
+    actor: Actor, moment: datetime, *, grantee: str = "", resource: Resource | None = None
+) -> QuerySet[GrantPeriod]:
+    """The grants that held at a moment, for whoever manages the workspace; of what is gone since then too."""
+    authorise(actor, Level.MANAGE, root_resource())
+    found = GrantPeriod.objects.filter(valid_from__lte=moment).filter(Q(valid_to__isnull=True) | Q(valid_to__gt=moment))
+    if grantee:
+        found = found.filter(grantee_label=grantee)
+    return found.filter(resource_id=resource.pk) if resource else found
+
+
+def list_storage(actor: Actor) -> QuerySet[StorageUse]:
+    """What each resource takes on disk as last measured, for whoever manages the workspace."""
+    authorise(actor, Level.MANAGE, root_resource())
+    return StorageUse.objects.select_related("resource__owner")
+
+
+def total_storage(actor: Actor) -> list[dict[str, Any]]:
+    """Bytes and files by kind, the most first, with how much of them lies in the trash (`trashed`)."""
+    found = list_storage(actor).order_by().values("resource__kind")
+    trashed = Sum("bytes", filter=Q(resource__deleted_at__isnull=False), default=0)
+    totals = found.annotate(total=Sum("bytes"), count=Sum("files"), trashed=trashed, measured_at=Max("measured_at"))
+    return list(totals.order_by("-total"))
+
+
+def default_level() -> Level | None:
+    """What every member may do with everything in the workspace."""
+    everyone = Group.objects.filter(name="everyone", built_in=True).values("pk")
+    found = GroupGrant.objects.filter(content_object=root_resource(), group__in=everyone)
+    level = found.values_list("level", flat=True).first()
+    return Level(level) if level else None
+
+
+def name_resources(ids: Iterable[Any]) -> dict[Any, Resource]:
+    """The resources with these ids, in the trash or not, by id."""
+    return Resource.objects.in_bulk(list(ids))
 
 
 def list_resources(

@@ -32,6 +32,10 @@ class NameIn(In):
     name = serializers.CharField(max_length=255)
 
 
+class OwnNameIn(In):
+    name = serializers.CharField(max_length=200, allow_blank=True)
+
+
 class GroupIn(In):
     name = serializers.CharField(max_length=100)
     description = serializers.CharField(max_length=500, allow_blank=True, default="")

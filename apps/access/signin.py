@@ -14,8 +14,11 @@ from django.contrib.auth.hashers import make_password
 from django.db import transaction
 from django.http import HttpRequest
 
-from apps.access.models import LoginFailure, SignInLink, User, Workspace
-from apps.access.workspaces import create_workspace, find_or_create_person, memberships_of
+from apps.access import audit, tasks
+from apps.access.actor import Actor
+from apps.access.models import LoginFailure, Membership, SignInLink, User, Workspace
+from apps.access.scope import workspace_scope
+from apps.access.workspaces import create_workspace, find_or_create_person, memberships_of, set_password
 from apps.foundation.clock import now
 from apps.foundation.errors import Conflict, Invalid, NotFound, TooMany
 
@@ -41,23 +44,75 @@ def sign_in(request: HttpRequest, *, email: str, password: str) -> User:
 
 def make_link(workspace: Workspace, user: User) -> tuple[str, SignInLink]:
     """A one-time sign-in link's path and its row; it lives for a quarter of an hour."""
-    raw = secrets.token_urlsafe(32)
-    link = SignInLink.objects.create(
-        token_hash=hashlib.sha256(raw.encode()).digest(), user=user, workspace=workspace, expires_at=now() + LINK_LIVES
-    )
+    raw, link = _new_link(workspace, user, SignInLink.Purpose.SIGN_IN)
     return f"/link/{raw}", link
+
+
+def ask_for_reset(request: HttpRequest, email: str) -> None:
+    """Have a link to set a new password mailed, when somebody has this address. Who asks learns nothing, not even by the time it takes."""
+    account, address = _account_hash(email), client_address(request)
+    # Counted like failed sign-ins, so that nobody's mailbox is flooded.
+    _refuse_guessing(account, address)
+    LoginFailure.objects.create(email_hash=account, address=address)
+    transaction.on_commit(lambda: tasks.send_reset_link.delay(email), robust=True)
+
+
+def make_reset_link(email: str) -> str | None:
+    """The path of a link to set the password of the person with this address, or None when there is nobody to let in."""
+    user = User.objects.filter(email__iexact=email.strip(), kind=User.Kind.PERSON, is_active=True).first()
+    workspaces = memberships_of(user) if user else []
+    if user is None or not workspaces:
+        return None
+    return f"/reset/{_new_link(workspaces[0], user, SignInLink.Purpose.PASSWORD)[0]}"
+
+
+def find_reset_link(raw: str, *, lock: bool = False) -> SignInLink:
+    """The live link to set a password. Raises NotFound for any other."""
+    return _live_link(raw, SignInLink.Purpose.PASSWORD, lock=lock)
+
+
+def reset_password(raw: str, new: str) -> None:
+    """Use the link up and set the password; every browser of the person is signed out. Raises NotFound, Invalid."""
+    with transaction.atomic():
+        link = find_reset_link(raw, lock=True)
+        set_password(link.user, new)
+        link.user.save(update_fields=["password"])
+        link.used_at = now()
+        link.save(update_fields=["used_at"])
+        link.user.sessions.all().delete()
+        LoginFailure.objects.filter(email_hash=_account_hash(link.user.email or "")).delete()
+        with workspace_scope(link.workspace):
+            audit.record(
+                Actor(user=link.user, workspace=link.workspace),
+                "access.reset_password",
+                Membership.objects.get(user=link.user),
+            )
+
+
+def _new_link(workspace: Workspace, user: User, purpose: str) -> tuple[str, SignInLink]:
+    raw = secrets.token_urlsafe(32)
+    digest, end = hashlib.sha256(raw.encode()).digest(), now() + LINK_LIVES
+    return raw, SignInLink.objects.create(
+        token_hash=digest, user=user, workspace=workspace, expires_at=end, purpose=purpose
+    )
+
+
+def _live_link(raw: str, purpose: str, *, lock: bool) -> SignInLink:
+    links = SignInLink.objects.select_for_update(of=("self",)) if lock else SignInLink.objects.all()
+    digest = hashlib.sha256(raw.encode()).digest()
+    found = links.select_related("user", "workspace").filter(token_hash=digest, purpose=purpose)
+    link = found.filter(used_at__isnull=True, expires_at__gt=now()).first()
+    if link is None or not link.user.is_active:
+        raise NotFound("This link was used or is too old. Ask for a new one.")
+    if link.workspace_id not in {workspace.pk for workspace in memberships_of(link.user)}:
+        raise NotFound
+    return link
 
 
 def sign_in_by_link(request: HttpRequest, raw: str) -> Workspace:
     """Use a link up and sign its person in; the workspace it leads to. Raises NotFound for any link that cannot be used."""
     with transaction.atomic():
-        digest = hashlib.sha256(raw.encode()).digest()
-        links = SignInLink.objects.select_for_update(of=("self",)).select_related("user", "workspace")
-        link = links.filter(token_hash=digest, used_at__isnull=True, expires_at__gt=now()).first()
-        if link is None or not link.user.is_active:
-            raise NotFound("This link was used or is too old. Ask for a new one: manage.py user link WORKSPACE EMAIL")
-        if link.workspace_id not in {workspace.pk for workspace in memberships_of(link.user)}:
-            raise NotFound
+        link = _live_link(raw, SignInLink.Purpose.SIGN_IN, lock=True)
         link.used_at = now()
         link.save(update_fields=["used_at"])
     _open_session(request, link.user)

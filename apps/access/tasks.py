@@ -10,8 +10,11 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from celery import shared_task
+from django.conf import settings
+from django.core import mail
 from django.db import connection, transaction
 
+from apps.access import usage
 from apps.access.actor import Actor, system_actor
 from apps.access.models import Workspace
 from apps.access.scope import workspace_scope
@@ -113,4 +116,36 @@ def forget_old() -> int:
         return int(cursor.fetchone()[0])
 
 
-UPKEEP = {"access.seal_audit": 10, "access.forget_old": 3600}
+RESET_WORDS = """Somebody, probably you, asked to set a new password for Boathouse.
+
+{url}
+
+The link works once, for a quarter of an hour. If it was not you, do nothing: your password stays.
+"""
+
+
+@upkeep_task(max_retries=5)
+def send_reset_link(email: str) -> None:
+    """Mail a link to set a new password, if there is somebody with this address; tried again when mail is down."""
+    from apps.access.signin import make_reset_link
+
+    if (path := make_reset_link(email)) is None:
+        return
+    try:
+        mail.send_mail("Set a new password", RESET_WORDS.format(url=settings.BOATHOUSE_URL + path), None, [email])
+    except OSError as error:
+        raise send_reset_link.retry(exc=error, countdown=30) from error
+
+
+@upkeep_task(queue="sql")
+def measure_storage() -> int:
+    """Count what the resources of all workspaces take on disk; how many have files."""
+    known = 0
+    for workspace in Workspace.objects.all():
+        measured = list(usage.measure(workspace.pk))
+        with workspace_scope(workspace):
+            known += usage.keep(measured)
+    return known
+
+
+UPKEEP = {"access.seal_audit": 10, "access.forget_old": 3600, "access.measure_storage": 900}

@@ -7,7 +7,6 @@ from apps.access import api, entrance
 from apps.access.pages import account, admin, sharing, things
 
 router = SimpleRouter(trailing_slash=False)
-router.register("whoami", api.WhoAmIViewSet, basename="whoami")
 router.register("members", api.MemberViewSet, basename="member")
 router.register("service-principals", api.ServicePrincipalViewSet, basename="service-principal")
 router.register("groups", api.GroupViewSet, basename="group")
@@ -17,7 +16,8 @@ router.register("access-requests", api.AccessRequestViewSet, basename="access-re
 router.register("folders", api.FolderViewSet, basename="folder")
 router.register("audit-entries", api.AuditEntryViewSet, basename="audit-entry")
 
-api_urls = router.urls
+whoami = api.WhoAmIViewSet.as_view({"get": "list", "patch": "partial_update"})
+api_urls = [path("whoami", whoami, name="whoami-list"), *router.urls]
 
 admin_urls = [
     path("members", admin.members, name="members"),
@@ -25,6 +25,9 @@ admin_urls = [
     path("service-principals", admin.principals, name="principals"),
     path("tokens", admin.tokens, name="tokens"),
     path("audit", admin.audit, name="audit"),
+    path("as-of", admin.as_of, name="as_of"),
+    path("usage", admin.usage, name="usage"),
+    path("workspace", admin.workspace, name="workspace"),
 ]
 own_urls = [
     path("share/<uuid:resource_id>", sharing.share, name="share"),
@@ -47,5 +50,7 @@ root_urls = [
     path("login", entrance.login, name="login"),
     path("logout", entrance.logout, name="logout"),
     path("link/<str:raw>", entrance.link, name="link"),
+    path("login/forgotten", entrance.forgotten, name="forgotten"),
+    path("reset/<str:raw>", entrance.reset, name="reset"),
     path("setup", entrance.setup, name="setup"),
 ]

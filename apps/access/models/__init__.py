@@ -7,6 +7,7 @@ from apps.access.models.people import LoginFailure, Session, SignInLink, User
 from apps.access.models.requests import AccessRequest
 from apps.access.models.resources import Resource, ResourceAncestor
 from apps.access.models.tokens import Token
+from apps.access.models.usage import StorageUse
 from apps.access.models.workspaces import Group, GroupMember, Membership, Workspace
 
 __all__ = [
@@ -23,6 +24,7 @@ __all__ = [
     "ResourceAncestor",
     "Session",
     "SignInLink",
+    "StorageUse",
     "Token",
     "User",
     "UserGrant",

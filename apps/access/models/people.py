@@ -87,10 +87,15 @@ class LoginFailure(models.Model):
 
 
 class SignInLink(models.Model):
-    """A one-time sign-in link: stored as a hash, used once, for a quarter of an hour."""
+    """A one-time link, to sign in or to set a password: stored as a hash, used once, for a quarter of an hour."""
+
+    class Purpose(models.TextChoices):
+        SIGN_IN = "sign_in"
+        PASSWORD = "password"
 
     token_hash = models.BinaryField(max_length=32, primary_key=True)
     user = models.ForeignKey(User, on_delete=models.CASCADE)
     workspace = models.ForeignKey("access.Workspace", on_delete=models.CASCADE)
     expires_at = models.DateTimeField()
     used_at = models.DateTimeField(null=True)
+    purpose = models.CharField(max_length=8, choices=Purpose.choices, default=Purpose.SIGN_IN)

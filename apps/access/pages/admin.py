@@ -2,21 +2,46 @@
 
 from __future__ import annotations
 
+import datetime
+import re
+from dataclasses import replace
 from typing import Any
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 
 from apps.access import operations, queries
+from apps.access.changes import describe_change
+from apps.access.export import csv_answer
 from apps.access.levels import Level
+from apps.access.models import AuditEntry, GrantPeriod, Membership, Resource
 from apps.access.operation import operations as all_operations
-from apps.access.pages.choices import UNTIL, chosen_end
-from apps.access.policy import level_of
+from apps.access.pages import share_url
+from apps.access.pages.choices import LEVELS, UNTIL, chosen_end, chosen_level
+from apps.access.policy import authorise, level_of
 from apps.access.resources import root_resource
 from apps.foundation.clock import now
 from apps.foundation.errors import Invalid, NotFound
-from apps.foundation.pages import Tab, go, page, page_url, parse_filter, render
+from apps.foundation.pages import Filter, Tab, go, page, page_url, panels, parse_filter, render
 from apps.foundation.paging import page as page_of
+
+MANAGERS_SECTIONS = [
+    ("Audit log", "admin:audit"),
+    ("Access as of", "admin:as_of"),
+    ("Usage", "admin:usage"),
+    ("Workspace", "admin:workspace"),
+]
+# The saved views of the audit log: title, filter tokens.
+AUDIT_VIEWS: list[tuple[str, str, int | None]] = [
+    ("Everything", "", None),
+    ("Access changes", "action:access.", None),
+    ("Refused", "outcome:refused", None),
+    ("Models", "action:registry.", None),
+    ("Deployments", "action:deployments.", None),
+]
+EXPORT_ROWS = 100_000
+_AGE = re.compile(r"(\d{1,4})([hdw])")
+_UNITS = {"h": 1, "d": 24, "w": 168}
 
 
 def _admin(request: HttpRequest, title: str, **more: Any) -> dict[str, Any]:
@@ -28,9 +53,11 @@ def _admin(request: HttpRequest, title: str, **more: Any) -> dict[str, Any]:
         ("Groups", "admin:groups"),
         ("Service principals", "admin:principals"),
         ("Tokens", "admin:tokens"),
-        *([("Audit log", "admin:audit")] if manages else []),
+        *(MANAGERS_SECTIONS if manages else []),
     ]
+    counts = queries.count_admin()
     tabs = [Tab(label, page_url(request, name), current=label == title) for label, name in sections]
+    tabs = [replace(tab, count=counts.get(tab.label)) for tab in tabs]
     return {"page_title": title, "tabs": tabs, "manages": manages, "root": root, **more}
 
 
@@ -39,14 +66,28 @@ def members(request: HttpRequest) -> dict[str, Any] | HttpResponse:
     """Who belongs to the workspace; an admin takes people in, shuts them out, sends them a link."""
     if request.method == "POST":
         return _change_member(request)
-    wanted = parse_filter(request, ["state", "group"])
-    shown = queries.find_members(text=wanted.words, state=wanted.get("state"), group=wanted.get("group"), kind="person")
+    wanted = parse_filter(request, ["state", "group", "role", "last"])
+    shown = queries.find_members(
+        text=wanted.words,
+        state=wanted.get("state"),
+        group="admins" if wanted.get("role") == "admin" else wanted.get("group"),
+        kind="person",
+        unseen_for=_age(wanted, "last"),
+    )
+    if request.GET.get("format") == "csv":
+        return csv_answer(
+            "members",
+            ["email", "name", "since", "last seen", "suspended"],
+            (_member_line(row) for row in shown[:EXPORT_ROWS]),
+        )
     rows = page_of(shown, order=("created_at", "id"), token=request.GET.get("page_token"))
     users = [row.user for row in rows.items]
     groups, tokens = queries.groups_of(users), queries.tokens_of(users)
     for row in rows.items:
         row.groups, row.token_count = groups.get(row.user_id, []), tokens.get(row.user_id, 0)
-    return _admin(request, "Members", page=rows, filter=wanted, counts=queries.count_members())
+    counts = queries.count_members()
+    views = [("Everybody", "", None), *((state.title(), f"state:{state}", count) for state, count in counts.items())]
+    return _admin(request, "Members", page=rows, filter=wanted, views=views)
 
 
 def _change_member(request: HttpRequest) -> HttpResponse:
@@ -184,16 +225,125 @@ def _new_token(request: HttpRequest) -> HttpResponse:
 
 
 @page("access/audit.html")
-def audit(request: HttpRequest) -> dict[str, Any]:
-    """What was done and what was refused, newest first."""
-    wanted = parse_filter(request, ["actor", "action", "outcome", "object"])
-    action = (wanted.get("action") or wanted.words).rstrip("*")
+def audit(request: HttpRequest) -> dict[str, Any] | HttpResponse:
+    """What was done and what was refused, newest first; as a table or as CSV."""
+    wanted = parse_filter(request, ["actor", "action", "outcome", "object", "when", "until"])
+    age = _age(wanted, "when")
     found = queries.list_audit(
         request.actor,  # type: ignore[attr-defined]
-        verb=action,
+        verb=(wanted.get("action") or wanted.words).rstrip("*"),
         outcome=wanted.get("outcome"),
         actor_label=wanted.get("actor"),
         thing=wanted.get("object"),
+        since=now() - age if age else None,
+        until=_day(wanted.get("until")),
     )
+    if request.GET.get("format") == "csv":
+        heads = ["at", "actor", "action", "outcome", "object", "change", "comment", "in", "request"]
+        newest = found.order_by("-id")[:EXPORT_ROWS]
+        return csv_answer("audit", heads, (_audit_line(entry) for entry in newest.iterator(chunk_size=2000)))
     rows = page_of(found, order=("-id",), token=request.GET.get("page_token"))
-    return _admin(request, "Audit log", page=rows, filter=wanted)
+    return _admin(request, "Audit log", page=rows, filter=wanted, views=AUDIT_VIEWS, rows_most=EXPORT_ROWS)
+
+
+def _audit_line(entry: AuditEntry) -> list[Any]:
+    return [
+        entry.at.isoformat(),
+        entry.actor_label,
+        entry.verb,
+        entry.outcome,
+        entry.thing_label,
+        describe_change(entry),
+        entry.comment,
+        entry.activity,
+        entry.request_id,
+    ]
+
+
+def _member_line(row: Membership) -> list[Any]:
+    return [
+        row.user.email,
+        row.user.name,
+        *(moment and moment.isoformat() for moment in (row.created_at, row.seen_at, row.suspended_at)),
+    ]
+
+
+def _age(wanted: Filter, name: str) -> datetime.timedelta | None:
+    """The length of time in a token such as `when:7d` or `last:>30d`."""
+    token = next((token for token in wanted.tokens if token.name == name), None)
+    parts = _AGE.fullmatch(token.value) if token else None
+    return datetime.timedelta(hours=int(parts[1]) * _UNITS[parts[2]]) if parts else None
+
+
+def _day(text: str) -> datetime.datetime | None:
+    """A day or moment as it is typed, in UTC. Raises Invalid."""
+    if not text:
+        return None
+    try:
+        moment = datetime.datetime.fromisoformat(text)
+    except ValueError:
+        raise Invalid("Write a day as 2026-11-24, or a moment as 2026-11-24T09:30.") from None
+    return moment if moment.tzinfo else moment.replace(tzinfo=datetime.UTC)
+
+
+@page("access/as_of.html")
+def as_of(request: HttpRequest) -> dict[str, Any] | HttpResponse:
+    """Who held which grant on a past day; from rows that are closed and never overwritten."""
+    moment = _day(request.GET.get("at", "")) or now()
+    grantee = request.GET.get("who", "").strip()
+    found = queries.list_grants_as_of(request.actor, moment, grantee=grantee)  # type: ignore[attr-defined]
+    if request.GET.get("format") == "csv":
+        periods = list(found.order_by("grantee_label", "pk")[:EXPORT_ROWS])
+        named = queries.name_resources({period.resource_id for period in periods})
+        lines = (
+            [p.grantee_kind, p.grantee_label, Level(p.level).word, _path(named, p), p.valid_from.isoformat()]
+            for p in periods
+        )
+        return csv_answer("access", ["kind", "who", "level", "on", "since"], lines)
+    rows = page_of(found, order=("grantee_label", "pk"), token=request.GET.get("page_token"))
+    named = queries.name_resources({period.resource_id for period in rows.items})
+    for period in rows.items:
+        period.resource = named.get(period.resource_id)
+    names = queries.list_grantee_names()
+    return _admin(request, "Access as of", page=rows, at=moment, who=grantee, names=names)
+
+
+def _path(named: dict[Any, Resource], period: GrantPeriod) -> str:
+    return named[period.resource_id].path if period.resource_id in named else str(period.resource_id)
+
+
+@page("access/usage.html")
+def usage(request: HttpRequest) -> dict[str, Any]:
+    """What the workspace takes: storage by kind and by resource, and what rooms say about queues, workers and guests."""
+    actor = request.actor  # type: ignore[attr-defined]
+    rows = page_of(queries.list_storage(actor), order=("-bytes", "pk"), token=request.GET.get("page_token"))
+    return _admin(
+        request,
+        "Usage",
+        page=rows,
+        totals=queries.total_storage(actor),
+        pieces=panels(request, "admin.usage"),
+    )
+
+
+@page("access/workspace.html", methods=["GET", "POST"])
+def workspace(request: HttpRequest) -> dict[str, Any] | HttpResponse:
+    """The workspace's title, and what everyone in it may do without a grant of their own."""
+    actor, root = request.actor, root_resource()  # type: ignore[attr-defined]
+    if request.method == "POST":
+        if "level" in request.POST:
+            level = chosen_level(request) if request.POST["level"] else None
+            operations.set_default_level(actor=actor, root=root, level=level)
+        else:
+            operations.title_workspace(actor=actor, root=root, title=request.POST.get("title", "").strip())
+        return go(request, page_url(request, "admin:workspace"), say="The workspace is changed")
+    authorise(actor, Level.MANAGE, root)
+    default = queries.default_level()
+    return _admin(
+        request,
+        "Workspace",
+        default=default.word if default else "",
+        levels=[("", "Nothing: private by default"), *LEVELS[:2]],
+        workspace=actor.workspace,
+        share=share_url(request, root),
+    )

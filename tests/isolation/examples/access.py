@@ -119,6 +119,7 @@ def asked_and_root(side: Side) -> Made:
 MANAGE, EDIT, VIEW, DISCOVER = Level.MANAGE, Level.EDIT, Level.VIEW, Level.DISCOVER
 EXAMPLES = [
     of("whoami-list", "GET", "/whoami", setup=lambda side: {}),
+    of("whoami-list", "PATCH", "/whoami", setup=lambda side: {}, body=lambda m: {"name": "Mo Farah"}),
     of("member-list", "GET", "/members", setup=member, filtered=True),
     of("member-list", "POST", "/members", setup=root, needs=MANAGE, body=email, ok=201),
     of("member-detail", "GET", "/members/{user_id}", setup=member),
