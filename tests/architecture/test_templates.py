@@ -8,23 +8,6 @@ ROOT = Path(__file__).parents[2] / "templates"
 LONGEST = 140
 # Not rewritten yet. The list only shrinks: whoever rewrites a page takes it out.
 NOT_YET = {
-    "access/_link.html",
-    "access/_new_token.html",
-    "access/_settings.html",
-    "access/_workspaces.html",
-    "access/account.html",
-    "access/admin.html",
-    "access/audit.html",
-    "access/folder.html",
-    "access/groups.html",
-    "access/login.html",
-    "access/members.html",
-    "access/nowhere.html",
-    "access/principals.html",
-    "access/rail/_about.html",
-    "access/setup.html",
-    "access/tokens.html",
-    "access/trash.html",
     "deployments/_live.html",
     "deployments/_log.html",
     "deployments/_requests.html",

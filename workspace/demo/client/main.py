@@ -35,6 +35,7 @@ TRIES = [
     {"learning-rate": 0.10, "max-leaf-nodes": 31, "max-iter": 60},
     {"learning-rate": 0.20, "max-leaf-nodes": 63, "max-iter": 60},
 ]
+NAMES = {"ada": "Ada Lindqvist", "priya": "Priya Raman", "tomasz": "Tomasz Wolny", "ben": "Ben Adeyemi"}
 FLIGHTS_SENT = 2000
 COLUMNS = CATEGORIES + NUMBERS
 
@@ -62,7 +63,7 @@ def story() -> None:
 def bring_people() -> dict[str, str]:
     """People at different levels; their user ids by first name."""
     with teller.step("A team: ada manages, priya edits, tomasz uses, ben only looks") as step:
-        me = ada.get("/whoami")
+        me = introduce()
         members = {
             item["email"]: item["user_id"] for item in ada.get("/members", page_size=200)["items"] if item["email"]
         }
@@ -79,9 +80,18 @@ def bring_people() -> dict[str, str]:
         ada.share(folder["id"], "edit", group_id=group["id"])
         ada.share(folder["id"], "use", user_id=people["tomasz"])
         ada.share(folder["id"], "view", user_id=people["ben"])
+        wish = {"level": "use", "days": 30, "reason": "To score next week's schedule before the crews are planned"}
+        Api(URL, TOKENS["ben@example.com"]).post(f"/resources/{folder['id']}/request-access", wish)
         step.say(f"{me['label']} in {', '.join(me['workspaces'])}; {len(members)} members here")
         step.link("admin/members")
     return people
+
+
+def introduce() -> dict[str, Any]:
+    """Everybody gives their name; who ada is."""
+    for email in GIVEN["people"]:
+        Api(URL, TOKENS[email]).patch("/whoami", {"name": NAMES[email.split("@")[0]]})
+    return ada.patch("/whoami", {"name": NAMES["ada"]})
 
 
 def bring_tables() -> None:

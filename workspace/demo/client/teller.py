@@ -66,6 +66,10 @@ class Api:
         """The answer of a POST. Raises StoryFailed."""
         return self._read(self.ask("POST", f"/api/v1{path}", {} if body is None else body))
 
+    def patch(self, path: str, body: Any) -> Any:
+        """The answer of a PATCH. Raises StoryFailed."""
+        return self._read(self.ask("PATCH", f"/api/v1{path}", body))
+
     def find(self, path: str, name: str, **query: Any) -> Any | None:
         """The item of a list that has this name or path, or None."""
         token = None
