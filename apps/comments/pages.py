@@ -107,12 +107,14 @@ def resource(request: HttpRequest, resource_id: str) -> dict[str, Any] | HttpRes
     path = request.GET.get("path")
     found = talk(request, thing, path=parse_anchor(path).path if path else None, state=state, view="page")
     kind, home = get_kind(thing.kind), _url(request, page_path(thing))
-    crumbs = [(kind.plural.capitalize(), None), (thing.name, home), ("Comments", None)]
+    name = thing.path if kind.separator == "." else thing.name
+    crumbs = [(kind.plural.capitalize(), None), (name, home), ("Comments", None)]
     tabs = [
         Tab("Overview", home),
         Tab("Comments", page_url(request, "comments:resource", resource_id=thing.pk), None, True),
+        Tab("Activity", page_url(request, "activity:resource", resource_id=thing.pk)),
     ]
-    frame = Frame(kind.tile, thing.name, crumbs=crumbs, tabs=tabs, resource=thing)
+    frame = Frame(kind.tile, name, crumbs=crumbs, tabs=tabs, resource=thing)
     counts = {word: queries.list_threads(actor, resource=thing, state=word).count() for word in queries.STATES}
     views = [
         (label, word, counts[word]) for label, word in (("Open", "open"), ("Resolved", "resolved"), ("All", "all"))

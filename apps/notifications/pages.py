@@ -134,8 +134,9 @@ def resource_activity(request: HttpRequest, resource_id: str) -> dict[str, Any]:
         Tab("Comments", page_url(request, "comments:resource", resource_id=thing.pk)),
         Tab("Activity", page_url(request, "activity:resource", resource_id=thing.pk), None, True),
     ]
-    crumbs = [(kind.plural.capitalize(), None), (thing.name, home), ("Activity", None)]
-    frame = Frame(kind.tile, thing.name, crumbs=crumbs, tabs=tabs, resource=thing)
+    name = thing.path if kind.separator == "." else thing.name
+    crumbs = [(kind.plural.capitalize(), None), (name, home), ("Activity", None)]
+    frame = Frame(kind.tile, name, crumbs=crumbs, tabs=tabs, resource=thing)
     return {"page_title": f"Activity of {thing.name}", "frame": frame, **_deeds(request, thing)}
 
 
