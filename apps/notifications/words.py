@@ -84,7 +84,7 @@ _WORDS: dict[str, Words] = {
     "tables.create_table": "made {thing}",
     "tables.declare_key": "declared the key of {thing}",
     "tables.delete_table": "deleted {thing} for good",
-    "tables.describe_column": "described column {column} of {thing}",
+    "tables.describe_column": "described a column of {thing}",
     "tables.overwrite": "replaced the rows of {thing}",
     "tables.restore_version": "restored an old version of {thing}",
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import quote
 
 from teller import Api, StoryFailed
 
@@ -59,7 +60,7 @@ def say(people: dict[str, Api], ids: dict[str, str], wanted: list[tuple[str, str
         if kind != "job":  # that lies in the folder of the team
             for name in ("priya", "tomasz"):
                 ada.share(thing["id"], "comment", user_id=ids[name])
-        if ada.get("/threads", resource_id=thing["id"], path=place, state="all")["items"]:
+        if ada.get(f"/threads?path={quote(place)}", resource_id=thing["id"], state="all")["items"]:
             continue
         (who, text), *answers = lines
         first = people[who].post("/threads", {"resource_id": thing["id"], "path": place, "text": text})
