@@ -57,8 +57,8 @@ class _Place:
     values: list[Any]
 
 
-def find_runs(search: RunSearch, opened: Opened) -> Plan:
-    """A page of runs out of the experiments that the caller may see. Returns FoundRuns."""
+def find_runs(search: RunSearch, opened: Opened, fetch: str = _FETCH) -> Plan:
+    """A page of runs out of the experiments that the caller may see, with what `fetch` reads of them. Returns FoundRuns."""
     place = _place(search)
     within = opened.of_stage(search.stage)
     if not within:
@@ -70,7 +70,7 @@ def find_runs(search: RunSearch, opened: Opened) -> Plan:
         keys = yield from _sorted(search, within, place)
     page = keys[: search.size]
     token = _token(search, page[-1][1]) if len(keys) > search.size else ""
-    rows = yield Sql(_FETCH, [[run for run, _ in page]])
+    rows = yield Sql(fetch, [[run for run, _ in page]])
     return FoundRuns(rows, token)
 
 

@@ -15,13 +15,13 @@ from apps.access.policy import authorise, fetch
 from apps.access.resources import find_resource
 from apps.access.workspaces import home_folder
 from apps.experiments import ingest, operations
-from apps.experiments.board import RunRow, moment
+from apps.experiments.board import RunRow
 from apps.experiments.finder import FoundRuns, find_runs
 from apps.experiments.models import Experiment, Run, RunInput, RunMetric, RunParam, RunTag
 from apps.experiments.outcome import require_done
 from apps.experiments.search import RunSearch
 from apps.experiments.sets import Opened
-from apps.experiments.showing import ShownRun, show
+from apps.experiments.showing import ShownRun, moment, show
 from apps.foundation.errors import Invalid, NotFound
 from apps.foundation.paging import Page
 

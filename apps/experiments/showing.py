@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 
 import orjson
@@ -38,6 +39,14 @@ class ShownRun:
     def seconds(self) -> float | None:
         """How long it took, when it ended."""
         return None if self.ended_at is None else max(0, self.ended_at - self.started_at) / 1000
+
+
+def moment(millis: int) -> datetime:
+    """A moment of a client's clock; the edge of time for what lies beyond it."""
+    try:
+        return datetime.fromtimestamp(millis / 1000, UTC)
+    except (OverflowError, ValueError, OSError):
+        return datetime.max.replace(tzinfo=UTC) if millis > 0 else datetime.min.replace(tzinfo=UTC)
 
 
 def word(value: float) -> str:

@@ -280,3 +280,40 @@ def sources_behind(
             SeenNode(str(end), node.kind, *shown, -1, end in hidden, None if end in hidden else node.resource_id)
         )
     return {key: sorted(rows, key=lambda row: (row.redacted, row.name, row.version)) for key, rows in found.items()}
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What an activity read: a thing at a version, and what is known of the reading. Redacted ones have a kind, nothing else."""
+
+    kind: str
+    key: str
+    version: str
+    name: str
+    facts: dict[str, Any]
+    redacted: bool = False
+    resource_id: Any = None
+
+
+def readings_of(actor: Actor, activities: Iterable[tuple[str, str]]) -> dict[tuple[str, str], list[Reading]]:
+    """What each of these activities (kind, key) read, in one go, for lists."""
+    wanted = set(activities)
+    found: dict[tuple[str, str], list[Reading]] = {}
+    if not wanted:
+        return found
+    edges = LineageEdge.objects.select_related("source", "target").filter(
+        target__kind__in={kind for kind, _ in wanted}, target__key__in={key for _, key in wanted}
+    )
+    rows = list(edges.exclude(source__kind__in=("person", "commit", "run", "job_run")).order_by("id")[:NODES_MAX])
+    hidden = _hidden(actor, [row.source for row in rows])
+    for row in rows:
+        thing, place = row.source, (row.target.kind, row.target.key)
+        if place not in wanted:
+            continue
+        seen = (
+            Reading(thing.kind, "", "", "", {}, True)
+            if thing.pk in hidden
+            else Reading(thing.kind, thing.key, thing.version, thing.name, row.facts, False, thing.resource_id)
+        )
+        found.setdefault(place, []).append(seen)
+    return found
