@@ -23,6 +23,7 @@ from django.core import signing
 
 from apps.experiments.search import Entity, Order, RunSearch, Stage
 from apps.experiments.sets import ATTRIBUTES, TABLES, Opened, Sql, matching, probe
+from apps.experiments.text_orders import by_text
 from apps.foundation.errors import Invalid
 
 SALT = "boathouse.runs"
@@ -67,7 +68,9 @@ def find_runs(search: RunSearch, opened: Opened, fetch: str = _FETCH) -> Plan:
     if key is not None and (key.entity is Entity.METRIC or key.key == "start_time" and not key.ascending):
         keys = yield from _by_segments(search, within, key, place)
     else:
-        keys = yield from _sorted(search, within, place)
+        keys = yield from _by_text(search, within, key, place)
+        if keys is None:
+            keys = yield from _sorted(search, within, place)
     page = keys[: search.size]
     token = _token(search, page[-1][1]) if len(keys) > search.size else ""
     rows = yield Sql(fetch, [[run for run, _ in page]])
@@ -241,6 +244,14 @@ def _start_page(
     )
     statement.then(rows).add(" offset 0) r where r.run_id in (select run_id from hits)").then(later).then(keyed)
     return statement.add(final)
+
+
+def _by_text(search: RunSearch, within: Opened, key: Order | None, place: _Place | None) -> Plan:
+    """Runs by one text, where that has a shortcut; its places are those of the sort."""
+    if key is None or key.entity is Entity.DATASET:
+        return None
+    rows = yield from by_text(search, within, key, place.values if place else None)
+    return rows and [(run, _Place(9, values)) for run, values in rows]
 
 
 def _sorted(search: RunSearch, within: Opened, place: _Place | None) -> Plan:

@@ -58,6 +58,13 @@ def is_plain(key: str) -> bool:
     )
 
 
+def check_tag(key: str, value: str) -> None:
+    """Raises Invalid unless this can be a tag of a run."""
+    check_key(key, "key")
+    if len(value) > TAG_VALUE_MAX:
+        raise Invalid(f"The value of a tag is at most {TAG_VALUE_MAX:,} characters long; this has {len(value):,}.")
+
+
 def check_experiment_tag(key: str, value: str) -> None:
     """Raises Invalid unless this can be a tag of an experiment."""
     check_key(key, "key")

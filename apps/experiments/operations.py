@@ -3,21 +3,30 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 
 from django.db import IntegrityError, transaction
+from django.db.models import QuerySet
 
 from apps.access import audit
 from apps.access.actor import Actor
 from apps.access.levels import Level
 from apps.access.models import Resource
 from apps.access.operation import operation
+from apps.access.policy import authorise
 from apps.access.resources import create_resource, rename_resource, restore_resource, touch, trash_resource
-from apps.experiments import limits
-from apps.experiments.models import Experiment, Run
+from apps.experiments import ingest, limits
+from apps.experiments.columns import GOAL_TAG, GOAL_WAY_TAG
+from apps.experiments.models import Experiment, Run, RunView
+from apps.experiments.outcome import require_done
 from apps.foundation.clock import now
 from apps.foundation.errors import AlreadyExists, Conflict, Invalid, NotFound
 
 LEAF_MAX = 255
+BULK_MAX = 1_000
+VIEW_ADDRESS_MAX = 8_000
+VIEWS_MAX = 200
+NOTE_TAG = "mlflow.note.content"
 
 
 @operation(needs=Level.EDIT, on="parent", open_to_makers=True)
@@ -164,6 +173,115 @@ def restore_run(*, actor: Actor, run: Run) -> Run:
         run.save(update_fields=["deleted_at"])
     audit.record(actor, "experiments.restore_run", run, after={"run_id": run.hex, "name": run.name})
     return run
+
+
+@operation(needs=Level.EDIT, on="experiment")
+def delete_runs(*, actor: Actor, experiment: Experiment, runs: Sequence[Run]) -> int:
+    """Put runs of one experiment into the trash; how many were not there yet."""
+    changed = _of(experiment, runs).filter(deleted_at__isnull=True).update(deleted_at=now())
+    audit.record(actor, "experiments.delete_runs", experiment, before={"runs": [run.hex for run in runs]})
+    return changed
+
+
+@operation(needs=Level.EDIT, on="experiment")
+def restore_runs(*, actor: Actor, experiment: Experiment, runs: Sequence[Run]) -> int:
+    """Take runs of one experiment out of the trash; how many were there."""
+    changed = _of(experiment, runs).filter(deleted_at__isnull=False).update(deleted_at=None)
+    audit.record(actor, "experiments.restore_runs", experiment, after={"runs": [run.hex for run in runs]})
+    return changed
+
+
+@operation(needs=Level.EDIT, on="experiment")
+def tag_runs(*, actor: Actor, experiment: Experiment, runs: Sequence[Run], key: str, value: str) -> int:
+    """Set one tag of several runs of one experiment; how many."""
+    limits.check_tag(key, value)
+    _of(experiment, runs)
+    for run in runs:
+        (row,) = ingest.run_as(actor, ingest.log(run.uuid, tags={key: value}))
+        require_done(row["code"], row["detail"], thing=run.hex)
+    audit.record(
+        actor, "experiments.tag_runs", experiment, after={"runs": [run.hex for run in runs], "tag": {key: value}}
+    )
+    return len(runs)
+
+
+@operation(needs=Level.VIEW, on="experiment")
+def save_view(*, actor: Actor, experiment: Experiment, name: str, address: str, shared: bool = False) -> RunView:
+    """Keep a filter, columns and order of the run table under a name; the same name again changes it. Sharing needs edit."""
+    name = name.strip()
+    if not 1 <= len(name) <= 80:
+        raise Invalid(fields={"name": "Give a name of 1 to 80 characters."})
+    if len(address) > VIEW_ADDRESS_MAX:
+        raise Invalid("This view has too many columns or conditions to be kept.")
+    if actor.user is None:
+        raise Invalid("Views belong to people; the installation itself keeps none.")
+    if shared:
+        authorise(actor, Level.EDIT, experiment)
+    mine = RunView.objects.filter(experiment=experiment, owner=actor.user)
+    view = mine.filter(name=name).first()
+    if view is None and mine.count() >= VIEWS_MAX:
+        raise Conflict(f"You have {VIEWS_MAX} views of this experiment; delete one first.")
+    view = view or RunView(experiment=experiment, owner=actor.user, name=name)
+    view.address, view.shared = address, shared
+    view.save()
+    audit.record(actor, "experiments.save_view", experiment, after={"name": name, "shared": shared})
+    return view
+
+
+@operation(needs=Level.VIEW, on="experiment")
+def delete_view(*, actor: Actor, experiment: Experiment, view: RunView) -> None:
+    """Take a saved view away: one's own, or a shared one with manage."""
+    if view.experiment_id != experiment.pk:
+        raise NotFound
+    if view.owner_id != actor.user_id:
+        if not view.shared:
+            raise NotFound
+        authorise(actor, Level.MANAGE, experiment)
+    audit.record(actor, "experiments.delete_view", experiment, before={"name": view.name, "shared": view.shared})
+    view.delete()
+
+
+@operation(needs=Level.EDIT, on="experiment")
+def set_goal(*, actor: Actor, experiment: Experiment, metric: str, way: str) -> Experiment:
+    """Say which metric the experiment is about and which way is better (`min`, `max`); no metric takes the goal away."""
+    _require_active(experiment)
+    if metric and way not in ("min", "max"):
+        raise Invalid(fields={"way": "Choose whether lower or higher is better."})
+    before = {key: experiment.tags.get(key) for key in (GOAL_TAG, GOAL_WAY_TAG)}
+    for key, value in ((GOAL_TAG, metric), (GOAL_WAY_TAG, "true" if way == "max" else "false")):
+        if metric:
+            limits.check_experiment_tag(key, value)
+            experiment.tags[key] = value
+        else:
+            experiment.tags.pop(key, None)
+    _changed(experiment)
+    audit.record(
+        actor, "experiments.set_goal", experiment, before=before, after={"metric": metric, "way": way if metric else ""}
+    )
+    return experiment
+
+
+@operation(needs=Level.EDIT, on="run")
+def set_run_note(*, actor: Actor, run: Run, text: str) -> Run:
+    """Write the note of a run, as markdown; an empty one takes it away."""
+    statement = ingest.log(run.uuid, tags={NOTE_TAG: text}) if text.strip() else ingest.delete_tag(run.uuid, NOTE_TAG)
+    if text.strip():
+        limits.check_tag(NOTE_TAG, text)
+    (row,) = ingest.run_as(actor, statement)
+    if row["code"] != "no_tag":
+        require_done(row["code"], row["detail"], thing=run.hex)
+    audit.record(actor, "experiments.set_run_note", run, after={"characters": len(text)})
+    return run
+
+
+def _of(experiment: Experiment, runs: Sequence[Run]) -> QuerySet[Run]:
+    if not runs:
+        raise Invalid("Choose at least one run.")
+    if len(runs) > BULK_MAX:
+        raise Invalid(f"At most {BULK_MAX:,} runs can be changed at a time.")
+    if any(run.experiment_id != experiment.pk for run in runs):
+        raise NotFound("Not all of these runs belong to this experiment.")
+    return Run.objects.filter(pk__in=[run.pk for run in runs])
 
 
 def _require_active(experiment: Experiment) -> None:

@@ -89,6 +89,19 @@ def get_run(actor: Actor, run_id: str, needs: Level = Level.VIEW) -> Run:
         raise
 
 
+def get_runs(actor: Actor, experiment: Experiment, run_ids: Sequence[str]) -> list[Run]:
+    """These runs of one experiment that the actor may see, in this order. Raises NotFound when one is not among its runs."""
+    authorise(actor, Level.VIEW, experiment)
+    wanted = [run_uuid(run_id) for run_id in run_ids]
+    found = {
+        run.uuid: run
+        for run in Run.objects.select_related("experiment__resource").filter(experiment=experiment, uuid__in=wanted)
+    }
+    if missing := [key for key in wanted if key not in found]:
+        raise NotFound(f"Run with id={missing[0].hex} not found")
+    return [found[key] for key in wanted]
+
+
 def run_uuid(run_id: str) -> uuid.UUID:
     """A run's id out of 32 hex digits. What is none belongs to no run: raises NotFound."""
     if len(run_id) != 32 or not set(run_id) <= set("0123456789abcdef"):
@@ -125,6 +138,14 @@ def count_runs(experiments: Iterable[Experiment]) -> dict[Any, tuple[int, int | 
     runs = Run.objects.filter(experiment__in=[experiment.pk for experiment in experiments], deleted_at__isnull=True)
     found = runs.order_by().values_list("experiment_id").annotate(Count("id"), Max("start_time"))
     return {key: (count, start) for key, count, start in found}
+
+
+def count_running(experiment: Experiment) -> int:
+    """How many runs of an experiment say that they run, at most 100, among the newest thousand."""
+    newest = Run.objects.filter(experiment_number=experiment.number, deleted_at__isnull=True).order_by(
+        "-start_time", "uuid"
+    )
+    return sum(status == Run.Status.RUNNING for status in newest.values_list("status", flat=True)[:1000])
 
 
 def rows_of(runs: Sequence[Run]) -> list[RunRow]:

@@ -108,7 +108,7 @@ def read_rows(actor: Actor, experiment: Experiment, runs: Sequence[uuid.UUID]) -
         row.uuid: row
         for row in map(
             _row,
-            _all(
+            read(
                 "select id, uuid, name, claimed_user, status, start_time, end_time, activity, created_by_id from experiments_run"
                 " where experiment_number = %s and uuid = any(%s::uuid[])",
                 experiment.number,
@@ -136,8 +136,10 @@ def fill(actor: Actor, rows: Sequence[TableRow], columns: Sequence[Column]) -> N
         if not keys or not rows:
             continue
         value = "value" if entity is Entity.METRIC else f"left(value, {PARAM_HEAD})"
-        for run, key, cell in _all(
-            f"select run_id, key, {value} from {table} where run_id = any(%s) and key = any(%s)", list(by_id), list(keys)
+        for run, key, cell in read(
+            f"select run_id, key, {value} from {table} where run_id = any(%s) and key = any(%s)",
+            list(by_id),
+            list(keys),
         ):
             by_id[run].values[keys[key]] = cell
     for column in columns:
@@ -156,7 +158,7 @@ def fill(actor: Actor, rows: Sequence[TableRow], columns: Sequence[Column]) -> N
 def trends(runs: Sequence[int], key: str) -> dict[int, list[float]]:
     """A few values of a metric of each run, evenly over its time, for a spark."""
     found: dict[int, dict[int, float]] = {}
-    for run, step, value in _all(_TREND, runs=list(runs), key=key, points=TREND_POINTS):
+    for run, step, value in read(_TREND, runs=list(runs), key=key, points=TREND_POINTS):
         found.setdefault(run, {})[step] = value
     return {run: [points[step] for step in sorted(points)] for run, points in found.items() if len(points) > 1}
 
@@ -179,7 +181,7 @@ def sample(experiment: Experiment) -> tuple[list[dict[str, float]], list[dict[st
     )
     told: list[list[dict[str, Any]]] = []
     for table, value in (("runmetric", "value"), ("runparam", "left(value, 60)")):
-        rows = _all(
+        rows = read(
             f"select w.id, k.key, k.value from ({newest}) w cross join lateral (select key, {value} as value"
             f" from experiments_{table} where run_id = w.id order by key limit {SAMPLED_KEYS}) k",
             experiment.number,
@@ -188,11 +190,11 @@ def sample(experiment: Experiment) -> tuple[list[dict[str, float]], list[dict[st
         for run, key, cell in rows:
             by_run.setdefault(run, {})[key] = cell
         told.append(list(by_run.values()))
-    tagged = _all(
+    tagged = read(
         f"select 1 from experiments_runtag where run_id in ({newest}) and key = 'mlflow.source.git.commit' limit 1",
         experiment.number,
     )
-    made = _all(f"select 1 from experiments_run where id in ({newest}) and activity <> '' limit 1", experiment.number)
+    made = read(f"select 1 from experiments_run where id in ({newest}) and activity <> '' limit 1", experiment.number)
     known = {name for name, there in (("commit", tagged), ("data", made or tagged)) if there}
     return told[0], told[1], known
 
@@ -200,7 +202,7 @@ def sample(experiment: Experiment) -> tuple[list[dict[str, float]], list[dict[st
 def list_keys(experiment: Experiment, entity: Entity, *, after: str = "", limit: int = KEYS_MAX) -> list[str]:
     """The keys that runs of an experiment have, in order: one index probe each, however many runs there are."""
     table = TABLES[entity]
-    rows = _all(
+    rows = read(
         "with recursive k(key) as ("
         f"(select key from {table} where experiment_number = %s and key > %s order by key limit 1)"
         f" union all select (select t.key from {table} t where t.experiment_number = %s and t.key > k.key order by t.key limit 1)"
@@ -213,7 +215,7 @@ def list_keys(experiment: Experiment, entity: Entity, *, after: str = "", limit:
 def list_values(experiment: Experiment, entity: Entity, key: str, *, start: str = "", limit: int = 12) -> list[str]:
     """Values of a parameter or tag that begin with `start`, by one index probe each."""
     table = TABLES[entity]
-    rows = _all(
+    rows = read(
         "with recursive k(head) as ("
         f"(select head from {table} where experiment_number = %s and key = %s and head >= %s order by head limit 1)"
         f" union all select (select t.head from {table} t where t.experiment_number = %s and t.key = %s and t.head > k.head"
@@ -225,10 +227,8 @@ def list_values(experiment: Experiment, entity: Entity, key: str, *, start: str 
 
 def constant_params(experiment: Experiment, keys: Iterable[str]) -> set[str]:
     """Which of these parameters have one value in all runs that have them."""
-    probe = (
-        "(select head from experiments_runparam where experiment_number = %(number)s and key = w.key order by head {} limit 1)"
-    )
-    rows = _all(
+    probe = "(select head from experiments_runparam where experiment_number = %(number)s and key = w.key order by head {} limit 1)"
+    rows = read(
         f"select w.key from unnest(%(keys)s::text[]) w(key) where {probe.format('asc')} = {probe.format('desc')}",
         number=experiment.number,
         keys=list(keys),
@@ -243,7 +243,7 @@ def best_of(experiment: Experiment, ways: dict[str, int]) -> dict[str, tuple[flo
         if not way:
             continue
         order = "asc" if way < 0 else "desc"
-        rows = _all(
+        rows = read(
             "select m.value, r.uuid, r.name from (select value, run_id from experiments_runmetric where experiment_number = %s and key = %s"
             f" and value < 'Infinity' and value > '-Infinity' order by value {order} limit {CANDIDATES}) m join experiments_run r"
             f" on r.id = m.run_id where r.deleted_at is null order by m.value {order} limit 1",
@@ -260,19 +260,19 @@ def count(opened: Opened, search: RunSearch) -> int:
     if not opened:
         return 0
     if not search.where and search.stage.value == "active":
-        ((every, gone),) = _all(
+        ((every, gone),) = read(
             f"select (select count(*) from experiments_run where {opened.clause()}),"
             f" (select count(*) from experiments_run where {opened.clause()} and deleted_at is not null)"
         )
         return int(every - gone)
     statement = Sql("select count(*) from (").then(matching(search, opened)).add(") found")
-    ((found,),) = _all(statement.text, *statement.params)
+    ((found,),) = read(statement.text, *statement.params)
     return int(found)
 
 
 def newer(experiment: Experiment, than: int) -> int:
     """How many runs were made after this one (by number), at most 1,000."""
-    ((found,),) = _all(
+    ((found,),) = read(
         "select count(*) from (select 1 from experiments_run where experiment_number = %s and id > %s and deleted_at is null limit 1000) n",
         experiment.number,
         than,
@@ -282,7 +282,7 @@ def newer(experiment: Experiment, than: int) -> int:
 
 def newest_id(experiment: Experiment) -> int:
     """The number of the newest run, 0 for none."""
-    ((found,),) = _all("select coalesce(max(id), 0) from experiments_run where experiment_id = %s", experiment.pk)
+    ((found,),) = read("select coalesce(max(id), 0) from experiments_run where experiment_id = %s", experiment.pk)
     return int(found)
 
 
@@ -295,7 +295,9 @@ def find_groups(opened: Opened, search: RunSearch, by: Column, metrics: Sequence
         f", count(m{i}.value), avg(m{i}.value), stddev_samp(m{i}.value), min(m{i}.value), max(m{i}.value)"
         for i, _ in enumerate(metrics)
     )
-    statement = Sql("with hits as materialized (").then(matching(search, opened)).add(f") select g.head, count(*){figures}")
+    statement = (
+        Sql("with hits as materialized (").then(matching(search, opened)).add(f") select g.head, count(*){figures}")
+    )
     statement.add(
         f" from hits h left join (select run_id, head from {table} where {opened.clause()} and key = %s) g on g.run_id = h.run_id",
         by.key,
@@ -307,7 +309,7 @@ def find_groups(opened: Opened, search: RunSearch, by: Column, metrics: Sequence
             column.key,
         )
     statement.add(f" group by g.head order by count(*) desc, g.head limit {GROUPS_MAX + 1}")
-    rows = _all(statement.text, *statement.params)
+    rows = read(statement.text, *statement.params)
     groups = [
         Group(row[0], row[1], [tuple(row[2 + 5 * i : 7 + 5 * i]) for i in range(len(metrics))])
         for row in rows[:GROUPS_MAX]
@@ -320,7 +322,8 @@ def finite(values: Iterable[Any]) -> list[float]:
     return [float(value) for value in values if value is not None and math.isfinite(value)]
 
 
-def _all(statement: str, *params: Any, **named: Any) -> list[tuple[Any, ...]]:
+def read(statement: str, *params: Any, **named: Any) -> list[tuple[Any, ...]]:
+    """The rows of a statement, in the scope and transaction that are open."""
     with connection.cursor() as cursor:
         cursor.execute(statement, named or list(params))
         rows: list[tuple[Any, ...]] = cursor.fetchall()

@@ -11,9 +11,11 @@ class RegistryConfig(AppConfig):
 
     def ready(self) -> None:
         from apps.access.kinds import register_kind
+        from apps.experiments.uses import register_uses
         from apps.foundation.pages import NavItem, Panel, register_navigation, register_panel
         from apps.lineage.nodes import Place, register_node_page
         from apps.registry import panels
+        from apps.registry.uses import TELLER
 
         def page(resource: Any) -> str:
             return f"models/{resource.pk}"
@@ -38,3 +40,4 @@ class RegistryConfig(AppConfig):
         register_node_page("model_version", version_page)
         register_navigation(NavItem("models", "Models", "box", "models:list", group=3, key="m", narrow=True))
         register_panel(Panel("home.needs", 10, "registry/_waiting.html", panels.waiting))
+        register_uses(TELLER)

@@ -5,6 +5,7 @@ from apps.experiments.models.experiments import Experiment
 from apps.experiments.models.logged_models import LoggedModel
 from apps.experiments.models.measurements import MetricPoint, ModelMetric, RunMetric, RunParam, RunSummary, RunTag
 from apps.experiments.models.runs import Run
+from apps.experiments.models.views import RunView
 
 __all__ = [
     "Dataset",
@@ -19,4 +20,5 @@ __all__ = [
     "RunParam",
     "RunSummary",
     "RunTag",
+    "RunView",
 ]
