@@ -30,6 +30,7 @@ TAGS_BEHIND = {
 GOAL_TAG, GOAL_WAY_TAG = "mlflow.experiment.primaryMetric.name", "mlflow.experiment.primaryMetric.greaterIsBetter"
 WAY_TAG = "boathouse.better."
 LOWER = ("loss", "rmse", "mae", "mse", "error", "err", "deviation", "logloss", "perplexity", "seconds", "latency")
+COSTS = ("seconds", "latency", "time")
 HIGHER = ("acc", "auc", "f1", "r2", "score", "precision", "recall", "within")
 
 
@@ -124,5 +125,8 @@ def goal_of(experiment: Experiment, metrics: Sequence[Mapping[str, float]] = ())
     known = [key for key in counts if way_of(experiment, key) and not key.startswith("system/")]
     if not known:
         return None
-    chosen = min(known, key=lambda key: (not key.lower().startswith(rank), -counts[key], len(key), key))
+    chosen = min(
+        known,
+        key=lambda key: (any(w in key for w in COSTS), not key.lower().startswith(rank), -counts[key], len(key), key),
+    )
     return Goal(chosen, way_of(experiment, chosen))

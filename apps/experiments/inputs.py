@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -77,11 +78,27 @@ def side_by_side(
 def _part(facts: dict[str, Any]) -> str:
     told = []
     if facts.get("filter"):
-        told.append(str(facts["filter"])[:160])
+        told.append(_filter(facts["filter"])[:200])
     columns = facts.get("columns")
     if isinstance(columns, list):
         told.append(f"{len(columns)} column{'' if len(columns) == 1 else 's'}")
     return ", ".join(told) or "all of it"
+
+
+def _filter(told: Any) -> str:
+    """A recorded filter in words: groups joined with or, conditions with and."""
+    try:
+        value = json.loads(told) if isinstance(told, str) and told.startswith("[") else told
+        groups = value if value and isinstance(value[0][0], list) else [value]
+        return " or ".join(" and ".join(_condition(*condition) for condition in group) for group in groups)
+    except (ValueError, TypeError, IndexError, KeyError):
+        return str(told)
+
+
+def _condition(column: str, operator: str, value: Any = None) -> str:
+    if value is None:
+        return f"{column} {operator}"
+    return f"{column} {operator} {', '.join(map(str, value)) if isinstance(value, list) else value}"
 
 
 def find_repo(actor: Actor, path: str) -> Repo | None:

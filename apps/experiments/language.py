@@ -145,6 +145,8 @@ def _plain(text: str) -> str:
 
 
 def _part(text: str, head: re.Match[str]) -> tuple[Part, int] | None:
+    if head["word"] and "." not in head["name"] and head["name"].lower() not in FIELDS:
+        return None  # "nothing like this" are words
     operator = " ".join((head["sign"] or head["word"]).lower().split())
     place, value = head.end(), ""
     if not operator.endswith("null"):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import time
 from typing import Any
 
 import pytest
@@ -10,11 +12,12 @@ from django.test import Client
 
 from apps.access.levels import Level
 from apps.experiments import artifacts
-from apps.experiments.board import comparisons, order_of
+from apps.experiments.language import parse_query
 from apps.experiments.models import Experiment, Run
+from apps.experiments.pages.address import order_of
 from apps.experiments.queries import get_run
+from apps.foundation.clock import now
 from apps.foundation.errors import Invalid
-from apps.foundation.pages import Filter, Token
 from tests.builders import World, a_person
 
 NASTY = "<script>alert(1)</script>"
@@ -80,7 +83,8 @@ def test_runs_are_listed_filtered_and_ordered(made: dict[str, Any], ada: Client)
     assert "No run matches" in text_of(ada.get(f"{here}?q=nothing+like+this"))
     ordered = main_of(ada.get(f"{here}?order=-metrics.rmse"))
     assert ordered.index("16.5") < ordered.rindex("14.31")
-    assert ada.get(f"{here}?f=colour:red").status_code == 422
+    wrong = main_of(ada.get(f"{here}?f=colour:red"))
+    assert "no field colour" in wrong and "quiet-heron" in wrong
     assert ada.get(f"{here}?page_token=forged").status_code == 422
 
 
@@ -93,8 +97,10 @@ def test_an_experiment_goes_by_its_number(made: dict[str, Any], ada: Client) -> 
 def test_a_run_with_curves_and_its_comparison(made: dict[str, Any], ada: Client) -> None:
     first, second = made["runs"]
     shown = text_of(ada.get(f"/w/ours/runs/{first}"))
-    assert "linechart" in shown and "lightgbm" in shown and NASTY not in shown
-    assert "linechart" in text_of(ada.get(f"/w/ours/runs/{first}/metrics"))
+    assert "bh-curve" in shown and "lightgbm" in shown and NASTY not in shown
+    assert f"/w/ours/runs/{first}/curve?key=rmse" in text_of(ada.get(f"/w/ours/runs/{first}/metrics"))
+    curve = ada.get(f"/w/ours/runs/{first}/curve?key=rmse").json()["curves"][0]
+    assert [point[2] for point in curve["points"]] == [pytest.approx(14.31 + 3 - step) for step in range(4)]
     compared = main_of(ada.get(f"{made['here']}/compare?run={first}&run={second}"))
     assert "14.31" in compared and "ridge" in compared and NASTY not in compared
     assert "At least" not in compared and ada.get(f"{made['here']}/compare?run={'0' * 32}").status_code == 404
@@ -140,18 +146,34 @@ def test_who_may_look(world: World, made: dict[str, Any]) -> None:
     assert client.get(f"{made['here']}/settings").status_code == 403
 
 
-def test_a_typed_filter_becomes_a_search() -> None:
-    def asked(*tokens: Token, words: str = "") -> list[tuple[str, str, str, Any]]:
-        return [(str(c.entity), c.key, str(c.operator), c.value) for c in comparisons(Filter(tokens, words))]
+def test_a_typed_search_becomes_conditions() -> None:
+    def asked(text: str) -> list[tuple[str, str, str, Any]]:
+        return [(str(c.entity), c.key, str(c.operator), c.value) for c in parse_query([text], now()).where]
 
-    assert asked(Token("metrics.rmse", "<", "16", "")) == [("metric", "rmse", "<", 16.0)]
-    assert asked(Token("status", ":", "failed", "", negated=True)) == [("attribute", "status", "!=", "FAILED")]
-    assert asked(words="heron") == [("attribute", "run_name", "ILIKE", "%heron%")]
-    for wrong in (
-        Token("metrics.rmse", "<", "x", "t"),
-        Token("params.a", "<", "1", "t"),
-        Token("colour", ":", "red", "t"),
-    ):
-        with pytest.raises(Invalid):
-            comparisons(Filter([wrong], ""))
+    assert asked('metrics.rmse < 15 and params.months = "1-3"') == [
+        ("metric", "rmse", "<", 15.0),
+        ("param", "months", "=", "1-3"),
+    ]
+    assert asked("-status:failed heron") == [
+        ("attribute", "status", "!=", "FAILED"),
+        ("attribute", "run_name", "ILIKE", "%heron%"),
+    ]
+    assert asked("params.model in (ridge, 'light gbm')") == [("param", "model", "IN", ("ridge", "light gbm"))]
+    assert asked("tags.`odd key` is not null") == [("tag", "odd key", "IS NOT NULL", None)]
+    assert asked("attributes.status = 'FINISHED'") == [("attribute", "status", "=", "FINISHED")]
+    (fresh,) = asked("created:<7d")
+    assert fresh[2] == ">" and fresh[3] < now().timestamp() * 1000 - 6 * 86_400_000
+    for wrong, near in (("metrics.rmse<x", "number"), ("params.a<1", "text"), ("paramz.a=1", "params.a"), ("colour:red", "field")):
+        query = parse_query([wrong], now())
+        assert query.where == () and near in query.problems[0], wrong
     assert order_of("-metrics.rmse")[0].ascending is False and order_of("nonsense") == ()
+
+
+@pytest.mark.parametrize("piece", ["a.", "a=", "a in (", "`", '"', "a.`b", "a.a in ('x',", "is not null ", "-a:b "])
+def test_a_search_is_read_in_one_pass(piece: str) -> None:
+    began = time.perf_counter()
+    with contextlib.suppress(Invalid):
+        parse_query([(piece * 4_000)[:4_000]], now())
+    assert time.perf_counter() - began < 0.5
+    with pytest.raises(Invalid):
+        parse_query([piece * 4_001], now())

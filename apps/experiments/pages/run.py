@@ -40,6 +40,7 @@ def run(request: HttpRequest, run_id: str) -> dict[str, Any] | HttpResponse:
         "rank": origins.rank_of(experiment, found, row, goal.key) if goal else None,
         "changed": changed,
         "changed_keys": {d.key for d in changed},
+        "params": sorted(row.params.items(), key=lambda item: item[0] not in {d.key for d in changed}),
         "held": origins.held_of(found, row, context["readings"], len(context["inputs"])),
         "data": inputs.describe(actor, context["readings"]),
         "charts": charts,

@@ -64,6 +64,15 @@ class Compare extends HTMLElement {
     const answer = await fetch(`${this.getAttribute('history')}?${query}`);
     if (!answer.ok) return;
     this.#history = await answer.json() as History;
+    const empty = !this.#history.runs.some(run => run.points.length > 1);
+    place.classList.toggle('nothing', empty);
+    if (empty) {
+      this.#drawings.history?.end();
+      delete this.#drawings.history;
+      place.replaceChildren(Object.assign(document.createElement('p'), { className: 'muted t12', textContent: `These runs have no history of ${metric}, only its latest value.` }));
+      return;
+    }
+    if (!this.#drawings.history) place.replaceChildren();
     place.setAttribute('aria-label', `${metric} of ${this.#history.runs.length} runs`);
     if (this.#drawings.history) this.#drawings.history();
     else this.#drawings.history = draw(place, () => this.#curves(), this.#history.runs.reduce((sum, run) => sum + 2 * run.points.length, 0));

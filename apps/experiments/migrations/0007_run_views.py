@@ -12,7 +12,7 @@ import apps.foundation.ids
 class Migration(migrations.Migration):
     dependencies = [
         ("access", "0003_visible"),
-        ("experiments", "0005_functions"),
+        ("experiments", "0006_experiment_order"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
