@@ -15,6 +15,7 @@ PARAMS_MAX, METRICS_MAX = 60, 40
 TEXT_MAX = 80
 CATEGORIES_MAX = 60
 SHOWN_PARAMS, SHOWN_METRICS = 6, 2
+READABLE = 24
 
 
 @dataclass(frozen=True)
@@ -54,7 +55,12 @@ def axes_of(rows: Sequence[TableRow], goal: Goal | None) -> list[Axis]:
 
 def chosen(axes: Sequence[Axis]) -> list[str]:
     """The axes to draw when nobody chose: parameters that vary, and the first metrics, the goal last."""
-    params = [axis.key for axis in axes if axis.kind == "param" and axis.varies][:SHOWN_PARAMS]
+    readable = [
+        axis
+        for axis in axes
+        if max(map(len, axis.categories), default=0) <= READABLE and len(axis.categories) <= READABLE
+    ]
+    params = [axis.key for axis in readable if axis.kind == "param" and axis.varies][:SHOWN_PARAMS]
     metrics = [axis.key for axis in axes if axis.kind == "metric" and axis.varies][:SHOWN_METRICS]
     return [f"params.{key}" for key in params] + [f"metrics.{key}" for key in reversed(metrics)]
 

@@ -10,6 +10,7 @@ from apps.experiments.models import Experiment
 from apps.foundation.errors import Invalid
 
 SHOWN_MAX = 60
+KEY_SHOWN, VALUE_SHOWN = 26, 40
 DEFAULT_METRICS, DEFAULT_PARAMS = 3, 5
 GROUPS = (("run", "Run"), ("metrics", "Metrics"), ("params", "Parameters"), ("tags", "Tags"))
 RUN_COLUMNS = {
@@ -64,7 +65,12 @@ def column(id: str) -> Column | None:
         return None
     if group == "trend":
         return Column(id, "metrics", key, "by step", "", trend=True)
-    return Column(id, group, key, key, id) if group in ("metrics", "params", "tags") else None
+    return Column(id, group, key, short_key(key), id) if group in ("metrics", "params", "tags") else None
+
+
+def short_key(key: str) -> str:
+    """A long key by its end, which is what tells keys of one family apart."""
+    return key if len(key) <= KEY_SHOWN else f"…{key[1 - KEY_SHOWN :]}"
 
 
 def columns_of(ids: Iterable[str]) -> list[Column]:
@@ -94,7 +100,8 @@ def default_columns(
         for key, value in row.items():
             values.setdefault(key, set()).add(value)
             having[key] += 1
-    varied = sorted(values, key=lambda key: (len(values[key]) < 2, -having[key], len(key), key))
+    plain = [key for key in values if max(map(len, values[key])) <= VALUE_SHOWN]
+    varied = sorted(plain, key=lambda key: (len(values[key]) < 2, -having[key], len(key), key))
     return columns_of(ids + [f"params.{key}" for key in varied[:DEFAULT_PARAMS]])
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 import uuid
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -20,7 +21,7 @@ from apps.experiments.models import Experiment
 from apps.experiments.search import Entity, RunSearch
 from apps.experiments.sets import TABLES, Opened, Sql, matching
 from apps.experiments.showing import moment
-from apps.lineage.queries import Reading, readings_of
+from apps.lineage.queries import Reading, has_read, readings_of
 
 SAMPLED_RUNS = 40
 SAMPLED_KEYS = 60
@@ -28,8 +29,10 @@ TREND_POINTS = 24
 COUNT_MAX = 200_000
 GROUPS_MAX = 200
 KEYS_MAX = 30_000
+KEYS_SECONDS, KEYS_PLACES = 20, 30
 PARAM_HEAD = 250
 CANDIDATES = 20
+_keys: dict[tuple[Any, int, Entity], tuple[float, list[str]]] = {}
 _ROWS = """
 select r.id, r.uuid, r.name, r.claimed_user, r.status, r.start_time, r.end_time, r.activity, r.created_by_id
 from unnest(%s::bigint[]) with ordinality wanted(id, place) join experiments_run r on r.id = wanted.id order by wanted.place"""
@@ -195,13 +198,28 @@ def sample(experiment: Experiment) -> tuple[list[dict[str, float]], list[dict[st
         experiment.number,
     )
     made = read(f"select 1 from experiments_run where id in ({newest}) and activity <> '' limit 1", experiment.number)
-    known = {name for name, there in (("commit", tagged), ("data", made or tagged)) if there}
+    known = {name for name, there in (("commit", tagged), ("data", made or _reads(experiment))) if there}
     return told[0], told[1], known
 
 
+def _reads(experiment: Experiment) -> bool:
+    """Whether one of the newest runs read something by itself."""
+    newest = read(
+        "select replace(uuid::text, '-', '') from experiments_run where experiment_number = %s and deleted_at is null"
+        " order by start_time desc, uuid limit %s",
+        experiment.number,
+        SAMPLED_RUNS,
+    )
+    return bool(newest) and has_read([("run", key) for (key,) in newest])
+
+
 def list_keys(experiment: Experiment, entity: Entity, *, after: str = "", limit: int = KEYS_MAX) -> list[str]:
-    """The keys that runs of an experiment have, in order: one index probe each, however many runs there are."""
-    table = TABLES[entity]
+    """The keys that runs of an experiment have, in order: one index probe each, however many runs there are. All of them are
+    remembered for a while, so that typing in a search box does not walk twenty thousand keys with every letter."""
+    table, place = TABLES[entity], (experiment.workspace_id, experiment.number, entity)
+    every = not after and limit >= KEYS_MAX
+    if every and place in _keys and time.monotonic() - _keys[place][0] < KEYS_SECONDS:
+        return _keys[place][1]
     rows = read(
         "with recursive k(key) as ("
         f"(select key from {table} where experiment_number = %s and key > %s order by key limit 1)"
@@ -209,7 +227,12 @@ def list_keys(experiment: Experiment, entity: Entity, *, after: str = "", limit:
         " from k where k.key is not null) select key from k where key is not null limit %s",
         experiment.number, after, experiment.number, limit,
     )  # fmt: skip
-    return [key for (key,) in rows]
+    keys = [key for (key,) in rows]
+    if every:
+        if len(_keys) >= KEYS_PLACES:
+            _keys.clear()
+        _keys[place] = (time.monotonic(), keys)
+    return keys
 
 
 def list_values(experiment: Experiment, entity: Entity, key: str, *, start: str = "", limit: int = 12) -> list[str]:

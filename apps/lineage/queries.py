@@ -317,3 +317,12 @@ def readings_of(actor: Actor, activities: Iterable[tuple[str, str]]) -> dict[tup
         )
         found.setdefault(place, []).append(seen)
     return found
+
+
+def has_read(activities: Iterable[tuple[str, str]]) -> bool:
+    """Whether one of these activities (kind, key) read anything. Says nothing of what."""
+    wanted = list(activities)
+    edges = LineageEdge.objects.filter(
+        target__kind__in={k for k, _ in wanted}, target__key__in={key for _, key in wanted}
+    )
+    return edges.exclude(source__kind__in=("person", "commit", "run", "job_run")).exists()

@@ -163,7 +163,12 @@ def test_a_typed_search_becomes_conditions() -> None:
     assert asked("attributes.status = 'FINISHED'") == [("attribute", "status", "=", "FINISHED")]
     (fresh,) = asked("created:<7d")
     assert fresh[2] == ">" and fresh[3] < now().timestamp() * 1000 - 6 * 86_400_000
-    for wrong, near in (("metrics.rmse<x", "number"), ("params.a<1", "text"), ("paramz.a=1", "params.a"), ("colour:red", "field")):
+    for wrong, near in (
+        ("metrics.rmse<x", "number"),
+        ("params.a<1", "text"),
+        ("paramz.a=1", "params.a"),
+        ("colour:red", "field"),
+    ):
         query = parse_query([wrong], now())
         assert query.where == () and near in query.problems[0], wrong
     assert order_of("-metrics.rmse")[0].ascending is False and order_of("nonsense") == ()

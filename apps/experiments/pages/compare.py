@@ -22,7 +22,7 @@ RUNS_MAX = 500
 PICKED_MAX = 24
 DEFAULT_PICKED = 5
 CURVE_POINTS = 300
-PARTS = ("params", "metrics", "tags", "code", "data")
+PARTS = {"params": "Parameter", "metrics": "Metric", "tags": "Tag", "code": "Code", "data": "Data"}
 
 
 @page("experiments/compare.html", fragments={"differences": "experiments/_differences.html"})
@@ -45,6 +45,7 @@ def compare(request: HttpRequest, experiment_id: str) -> dict[str, Any]:
     counts = Counter(key for row in rows for key in row.metrics if not key.startswith("system/"))
     metrics = sorted(counts, key=lambda key: (not wish.goal or key != wish.goal.key, -counts[key], key))
     told = {key: way_of(experiment, key) for key in metrics}
+    curved = curves.curved_keys(runs[0], metrics) if runs else []
     only = request.GET.get("all") != "on"
     data_query = request.GET.copy()
     data_query.setlist("run", [run.hex for run in runs])
@@ -54,9 +55,11 @@ def compare(request: HttpRequest, experiment_id: str) -> dict[str, Any]:
         "picked": rows,
         "wish": wish,
         "goal": wish.goal,
-        "metrics": metrics,
+        "metrics": sorted(metrics, key=lambda key: key not in curved),
+        "history_metric": (curved or metrics or [""])[0],
         "part": part,
-        "parts": PARTS,
+        "parts": list(PARTS),
+        "part_word": PARTS[part],
         "only": only,
         "data_url": f"{page_url(request, 'experiments:compare-data', experiment_id=experiment.pk)}?{data_query.urlencode()}",
     }

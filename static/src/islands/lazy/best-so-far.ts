@@ -14,6 +14,7 @@ class BestSoFar extends HTMLElement {
   #chosen: string[] = [];
 
   connectedCallback(): void {
+    this.#chosen = this.dataset.run ? [this.dataset.run] : [];
     this.closest('bh-run-table')?.addEventListener('bh:chosen', this.#choose);
     void this.#load();
   }

@@ -147,9 +147,9 @@ class Compare extends HTMLElement {
     const many = answer.runs.length > 60;
     return {
       tooltip: { show: false },
-      parallel: { left: 44, right: 62, top: 34, bottom: 16, layout: 'horizontal' },
+      parallel: { left: 60, right: 66, top: 34, bottom: 16, layout: 'horizontal' },
       parallelAxis: axes.map((one, dim) => ({
-        id: `axis${dim}`, dim, name: one.key.length > 18 ? `${one.key.slice(0, 17)}…` : one.key, nameGap: 12, z: 12,
+        id: `axis${dim}`, dim, name: one.key.length > 18 ? `…${one.key.slice(-17)}` : one.key, nameGap: 12, z: 12,
         nameTextStyle: { color: css('--fg'), fontSize: 11, fontWeight: 600 },
         axisLabel: { color: css('--fg-muted'), fontSize: 10.5, textBorderColor: css('--raised'), textBorderWidth: 3, formatter: one.categories.length ? (value: string) => value.slice(0, 22) : (value: number) => shown(value) },
         axisLine: { lineStyle: { color: css('--line-strong') } }, axisTick: { show: false },

@@ -69,7 +69,7 @@ class CurveView extends HTMLElement {
   #option(): Record<string, unknown> {
     const zooms = this.hasAttribute('src');
     return {
-      grid: { left: 8, right: 46, top: 16, bottom: 6, containLabel: true },
+      grid: { left: 8, right: this.#series.filter(one => !one.faint).length > 1 ? 46 : 18, top: 16, bottom: 6, containLabel: true },
       xAxis: axis({ type: 'value', min: this.#whole[0], max: this.#whole[1], splitLine: { show: false }, axisLabel: { formatter: (v: number) => v.toLocaleString('en-US') } }),
       yAxis: axis({ type: 'value', scale: true, splitNumber: 4, axisLabel: { formatter: (v: number) => shown(v) } }),
       tooltip: tip({ trigger: 'axis', axisPointer: { type: 'line', lineStyle: { color: css('--line-control') } }, valueFormatter: (value: unknown) => shown(Number(value)) }),
