@@ -12,6 +12,7 @@ from apps.access.policy import fetch, fetch_path
 from apps.experiments.board import RunRow
 from apps.experiments.models import Run
 from apps.foundation.errors import BoathouseError, NotFound
+from apps.jobs import logs
 from apps.jobs import queries as jobs
 from apps.jobs.models import JobRun
 from apps.lineage.nodes import address_of
@@ -161,11 +162,11 @@ def job_of(actor: Actor, run: Run) -> JobRun | None:
         return None
 
 
-def log_lines(job_run: JobRun) -> tuple[list[jobs.LogLine], bool]:
+def log_lines(job_run: JobRun) -> tuple[list[logs.LogLine], bool]:
     """The first lines of its last attempt's log, and whether more may come."""
     try:
         attempt = jobs.get_attempt(job_run)
     except NotFound:
         return [], not job_run.is_final
-    lines, more = jobs.read_lines(attempt)
+    lines, more = logs.read_lines(attempt)
     return lines, more or not attempt.is_final

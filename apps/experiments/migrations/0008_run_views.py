@@ -12,7 +12,7 @@ import apps.foundation.ids
 class Migration(migrations.Migration):
     dependencies = [
         ("access", "0003_visible"),
-        ("experiments", "0006_experiment_order"),
+        ("experiments", "0007_runs_at_once"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
