@@ -55,7 +55,7 @@ def make_table(actor: Actor, endpoint: Endpoint, model: RegisteredModel, name: s
     name = (name or table_name(str(endpoint.name), model)).strip().lower()
     found = find_resource("table", name)
     if found is None:
-        return ingest.make_table(
+        return ingest.make_inference_table(
             actor, name, record.schema(), description=f"Requests and predictions of {endpoint.name}"
         )
     authorise(actor, Level.EDIT, found)

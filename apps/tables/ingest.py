@@ -55,12 +55,14 @@ def append_rows(
     return commits.commit(actor, table, TableVersion.Kind.APPEND, write, once=once, note=note, doing=doing)
 
 
-def make_table(actor: Actor, name: str, schema: pa.Schema, *, description: str = "") -> Resource:
-    """A new, empty table with these columns at a full name. Raises Invalid, NotFound, Forbidden, AlreadyExists."""
+def make_inference_table(actor: Actor, name: str, schema: pa.Schema, *, description: str = "") -> Resource:
+    """A new, empty inference table with these columns at a full name. Raises Invalid, NotFound, Forbidden, AlreadyExists."""
     catalog, inside, own = places.split_name(name)
     place = queries.get_schema_to_make_in(f"{catalog}.{inside}")
     columns = describe(canonical_schema(schema))
-    version = operations.create_table(actor=actor, schema=place, name=own, columns=columns, description=description)
+    version = operations.create_table(
+        actor=actor, schema=place, name=own, columns=columns, description=description, purpose=Table.Purpose.INFERENCE
+    )
     return version.table.resource
 
 

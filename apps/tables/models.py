@@ -57,6 +57,11 @@ class Table(WorkspaceModel):
     changed_at = models.DateTimeField(default=now)
 
     @property
+    def tile(self) -> str:
+        """What its tile looks like."""
+        return {self.Purpose.FEATURES: "feature", self.Purpose.INFERENCE: "inference"}.get(self.purpose, "table")
+
+    @property
     def name(self) -> str:
         """The full name: `main.flights.flights`."""
         return self.resource.path

@@ -49,6 +49,7 @@ def create_table(
     key: str = "",
     note: str = "",
     doing: Sequence[str] = (),
+    purpose: str = "",
 ) -> TableVersion:
     """Make a table: empty with the given columns, or with the files of a staged write in it, all in version 0."""
     name = places.clean_name(name)
@@ -59,7 +60,7 @@ def create_table(
     if wanted is None and write is None:
         raise Invalid(fields={"columns": "Give the columns of the table, or files to take them from."})
     resource = create_resource(actor, kind="table", name=name, parent=schema.resource, description=description)
-    table = Table(resource=resource)
+    table = Table(resource=resource, purpose=purpose)
     table.save(force_insert=True)
 
     def make(facts: dict[str, object], once: delta.Once | None) -> delta.Commit:

@@ -53,7 +53,7 @@ def _open(request: HttpRequest, name: str, section: str) -> tuple[Table, dict[st
     crumbs = [("Tables", page_url(request, "tables:list"))]
     crumbs += [(place.name, resource_url(request, place)) for place in (schema.parent, schema)]
     frame = Frame(
-        table.purpose or "table", table.name, crumbs, tabs, copy=[("Name", table.name)], snippets=snippets.reading(table),
+        table.tile, table.name, crumbs, tabs, copy=[("Name", table.name)], snippets=snippets.reading(table),
         resource=table.resource, node=("table_version", table.pk, table.version),
     )  # fmt: skip
     more = {

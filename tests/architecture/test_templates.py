@@ -30,7 +30,6 @@ NOT_YET = {
     "repos/repo.html",
     "repos/settings.html",
     "tables/_write.html",
-    "tables/list.html",
     "tables/settings.html",
     "tables/upload.html",
     "tables/write.html",

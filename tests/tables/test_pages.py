@@ -11,7 +11,7 @@ from django.test import Client
 
 from apps.access.levels import Level
 from apps.access.models import Resource
-from apps.tables import staging
+from apps.tables import staging, tickets
 from apps.tables.models import StagedWrite, Table
 from tests.builders import World, a_person
 
@@ -54,6 +54,27 @@ def test_list_and_sections(world: World, table: Table, ada: Client) -> None:
     assert "read_table" in text_of(ada.get(f"{here}/use"))
     assert text_of(ada.get(f"/w/ours/tables/{table.pk}"))
     assert ada.get("/w/ours/tables/main.default.nothing").status_code == 404
+
+
+def test_the_list_is_filtered_sorted_by_reads_and_counted(world: World, table: Table, ada: Client) -> None:
+    other = a_table(world.admin, "main.default.weather")
+    tickets.give(world.admin, other)
+    tickets.give(world.admin, other)
+    shown = text_of(ada.get("/w/ours/tables"))
+    assert shown.index("weather</a>") < shown.index("flights</a>"), "the most read comes first"
+    assert shown.index("flights</a>") < text_of(ada.get("/w/ours/tables?order=name")).index("weather</a>")
+    for filter, names in {
+        "column:origin": ["flights"],
+        "rows:>3": ["flights"],
+        "-column:origin": ["weather"],
+        "owner:me written:>1d schema:default": ["flights", "weather"],
+        "kind:inference": [],
+        "catalog:other": [],
+        "wea": ["weather"],
+    }.items():
+        shown = text_of(ada.get("/w/ours/tables", {"q": filter}))
+        assert [name for name in ("flights", "weather") if f">{name}</a>" in shown] == names, filter
+    assert ada.get("/w/ours/tables?q=rows:>many").status_code == 422
 
 
 def test_an_old_version_comes_back(table: Table, ada: Client) -> None:
