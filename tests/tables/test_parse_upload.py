@@ -145,3 +145,73 @@ def test_integers_come_back_exactly(values: list[int]) -> None:
     texts = [str(value) for value in values]
     assert decide({classify(text): 1 for text in texts}, {}) == "long"
     assert [convert(text, "long") for text in texts] == values
+
+
+def test_columns_are_renamed_left_out_and_read_with_own_words_for_null(tmp_path: Path) -> None:
+    columns = [
+        {"source": "dep", "name": "departure", "type": "double"},
+        {"source": "note", "name": "note", "type": "string", "use": False},
+        {"source": "city", "name": "city", "type": "string"},
+    ]
+    report = parse(tmp_path, "dep,note,city\n1,a,-\nmissing,b,JFK\n", columns=columns, null_words=["missing", "-"])
+    assert rows(tmp_path) == [{"departure": 1.0, "city": None}, {"departure": None, "city": "JFK"}]
+    told = {column["source"]: column for column in report["columns"]}
+    assert (told["note"]["use"], told["dep"]["name"], told["city"]["empty"]) == (False, "departure", 1)
+    assert "1 cells say missing, read as null" in told["dep"]["note"]
+    for wrong in ([{**columns[0], "name": "city"}], [{**column, "use": False} for column in columns]):
+        assert "refused" in parse(tmp_path, "dep,note,city\n1,a,b\n", columns=wrong)
+
+
+def test_parquet_columns_are_renamed_and_left_out(tmp_path: Path) -> None:
+    table = pa.table({"a.b": [1, 2], "gone": ["x", "y"], "n": [1, None]})
+    pq.write_table(table, tmp_path / "in.parquet")
+    columns = [
+        {"source": "a.b", "name": "ab", "type": "double"},
+        {"source": "gone", "name": "gone", "type": "string", "use": False},
+    ]
+    parse(tmp_path, (tmp_path / "in.parquet").read_bytes(), columns=columns)
+    assert rows(tmp_path) == [{"ab": 1.0, "n": 1}, {"ab": 2.0, "n": None}]
+
+
+def test_json_lines(tmp_path: Path) -> None:
+    text = (
+        '{"n": 1, "zip": "02139", "code": "7", "at": "2013-01-01T05:00:00Z", "ok": true, "tags": ["a"]}\n'
+        "\n"
+        '{"n": 2.5, "code": "8", "new": {"deep": 1}}\n'
+        "[1]\n"
+        '{"n": \n'
+    )
+    report = parse(tmp_path, text, on_bad_rows="skip")
+    assert report["format"]["kind"] == "jsonl"
+    assert types(report) == {"n": "double", "zip": "string", "code": "string", "at": "timestamp", "ok": "boolean", "tags": "string", "new": "string"}  # fmt: skip
+    assert [(row["line"], row["why"]) for row in report["bad_rows"]] == [(4, "is no JSON object"), (5, "is no JSON")]
+    first, second = rows(tmp_path)
+    assert (first["n"], first["zip"], first["tags"], second["new"], second["ok"]) == (
+        1.0,
+        "02139",
+        '["a"]',
+        '{"deep": 1}',
+        None,
+    )
+    deep = parse(tmp_path, '{"a": ' + "[" * 100_000 + "\n" + '{"a": 1}\n', on_bad_rows="skip", format="jsonl")
+    assert deep["bad_count"] == 1 and deep["rows"] == 1
+
+
+def test_a_file_that_windows_wrote(tmp_path: Path) -> None:
+    text = "city\nZürich\nMálaga\nÅrhus\n"
+    report = parse(tmp_path, text.encode("cp1252"))
+    assert report["format"]["encoding"] == "cp1252" and [row["city"] for row in rows(tmp_path)] == [
+        "Zürich",
+        "Málaga",
+        "Århus",
+    ]
+    assert parse(tmp_path, text.encode("utf-16"))["format"]["encoding"] == "utf-16"
+    assert parse(tmp_path, text.encode("cp1252"), encoding="utf-8")["bad_count"] == 3
+    assert "refused" in parse(tmp_path, text, encoding="rot13")
+
+
+def test_progress_is_told_while_a_file_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(parse_upload, "TELL_SECONDS", 0.0)
+    parse(tmp_path, "n\n" + "1\n" * 120_000)
+    told = json.loads((tmp_path / "out" / "progress.json").read_text())
+    assert 0 < told["done"] <= told["total"] == 240_002

@@ -1,4 +1,4 @@
-"""Turns an uploaded CSV or Parquet file into Parquet that a table can take, and says of every bad row its line and why.
+"""Turns an uploaded CSV, JSON lines or Parquet file into Parquet that a table can take, and says of every bad row its line and why.
 
 Runs as a guest: `python -m guest.parse_upload REQUEST.json OUTPUT_FOLDER` writes part files and `report.json` there. Types
 are inferred from every row, never from a sample. Needs the standard library and pyarrow, nothing else.
@@ -6,13 +6,11 @@ are inferred from every row, never from a sample. Needs the standard library and
 
 from __future__ import annotations
 
-import codecs
-import csv
-import io
 import json
 import sys
+import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -21,19 +19,26 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from .parse_kinds import BAD, KINDS, MISSING, classify, convert, decide
+from .parse_lines import (
+    Record,
+    Refused,
+    csv_records,
+    delimiter_of,
+    encoding_of,
+    json_columns,
+    json_records,
+    looks_like_json_lines,
+    opened,
+)
+from .parse_types import arrow_type, kept_type, name_of
 
 CHUNK_ROWS = 50_000
 ROWS_PER_GROUP = 131_072
 PART_BYTES = 256 * 1024**2
 LISTED_ROWS = 1000
 SHOWN_CHARACTERS = 80
-FIELD_BYTES = 16 * 1024**2
 MAX_COLUMNS = 4000
-DELIMITERS = ",;\t|"
-
-
-class Refused(Exception):
-    """The file cannot be taken at all; the message says why."""
+TELL_SECONDS = 1.0
 
 
 @dataclass
@@ -54,147 +59,154 @@ class BadRows:
 
 @dataclass
 class Column:
-    """What is known of one CSV column after all rows were seen."""
+    """What is known of one column after all rows were seen, and what the person wants of it."""
 
-    name: str
+    source: str
+    note: str = ""
+    words: frozenset[str] = frozenset()
+    is_text: bool = False
     kinds: Counter[str] = field(default_factory=Counter)
     missing: Counter[str] = field(default_factory=Counter)
     examples: list[str] = field(default_factory=list)
-    note: str = ""
     guess: str = "string"
     type: str = "string"
+    name: str = ""
+    use: bool = True
 
     def see(self, texts: pa.DictionaryArray) -> None:
         """Counts one chunk of cells."""
         counts = {item["values"]: item["counts"] for item in texts.indices.value_counts().to_pylist()}
         for index, text in enumerate(texts.dictionary.to_pylist()):
             many = counts.get(index, 0)
-            kind = classify(text)
+            kind = MISSING if text.strip() in self.words else classify(text)
             self.kinds[kind] += many
             if kind == MISSING:
                 self.missing[text] += many
             elif len(self.examples) < 3 and text not in self.examples:
                 self.examples.append(text[:SHOWN_CHARACTERS])
 
+    def settle(self, choice: dict[str, Any]) -> None:
+        """Decides the type and takes over what was chosen."""
+        self.guess = decide(self.kinds, self.missing)
+        if self.is_text and self.guess in ("long", "double", "boolean"):
+            self.guess = "string"
+        self.type = str(choice.get("type") or self.guess)
+        self.name = str(choice["name"]) if "source" in choice else self.source
+        self.use = bool(choice.get("use", True))
+
+    def value(self, text: str) -> Any:
+        """The value of a cell: None where it is missing, BAD where it does not fit."""
+        return None if text.strip() in self.words else convert(text, self.type)
+
+
+class Progress:
+    """Says once a second how many bytes of the file were read."""
+
+    def __init__(self, source: Path, out: Path) -> None:
+        self.total, self._path, self._at = source.stat().st_size, out / "progress.json", 0.0
+
+    def tell(self, done: int) -> None:
+        """Note how far it is."""
+        if time.monotonic() - self._at >= TELL_SECONDS:
+            self._at = time.monotonic()
+            fresh = self._path.with_suffix(".new")
+            fresh.write_text(json.dumps({"done": min(done, self.total), "total": self.total}))
+            fresh.rename(self._path)
+
 
 def parse(request: dict[str, Any], source: Path, out: Path) -> dict[str, Any]:
     """The report of one file; its good rows lie as Parquet parts in `out` unless a bad one stops it."""
-    bad = BadRows()
-    kind = request.get("format") or ("parquet" if _starts_with(source, b"PAR1") else "csv")
+    kind = request.get("format") or _kind_of(source)
     if kind == "parquet":
         return _from_parquet(request, source, out)
-    if kind != "csv":
-        raise Refused(f"{kind!r} is no format that can be read; use csv or parquet.")
-    return _from_csv(request, source, out, bad)
+    if kind not in ("csv", "jsonl"):
+        raise Refused(f"{kind!r} is no format that can be read; use csv, jsonl or parquet.")
+    return _from_text(kind, request, source, out, BadRows())
 
 
-def _from_csv(request: dict[str, Any], source: Path, out: Path, bad: BadRows) -> dict[str, Any]:
-    encoding, delimiter = _dialect(source, request)
-    with _text(source, encoding) as file:
-        rows = _records(file, delimiter, bad)
-        names, notes, first = _head(rows, bool(request.get("header", True)))
-        columns = [Column(name, note=note) for name, note in zip(names, notes, strict=True)]
-        spill = out / "cells.arrow"
-        total = _spill(rows, first, columns, spill, bad)
-    wanted = {str(item["name"]).lower(): str(item["type"]) for item in request.get("columns") or []}
-    unknown = [name for name in wanted if name not in {column.name.lower() for column in columns}]
-    if unknown and request.get("types_are_exact"):
-        raise Refused(f"The file lacks the table's columns {', '.join(sorted(unknown))}.")
+def _kind_of(source: Path) -> str:
+    if _starts_with(source, b"PAR1"):
+        return "parquet"
+    return "jsonl" if looks_like_json_lines(source) else "csv"
+
+
+def _from_text(kind: str, request: dict[str, Any], source: Path, out: Path, bad: BadRows) -> dict[str, Any]:
+    encoding = encoding_of(source, str(request.get("encoding") or ""))
+    told: dict[str, Any] = {"kind": kind, "encoding": encoding}
+    words = frozenset(str(word).strip() for word in request.get("null_words") or ())
+    spill, texts = out / "cells.arrow", set[str]()
+    with opened(source, encoding) as file:
+        if kind == "jsonl":
+            names, texts = json_columns(source, encoding, MAX_COLUMNS)
+            if not names:
+                raise Refused("The file has no JSON object in it, one in each line.")
+            rows, first = json_records(file, names, bad.add), None
+            names, notes = _clean_names(names, header=True)
+        else:
+            delimiter = delimiter_of(source, encoding, str(request.get("delimiter") or ""))
+            told |= {"delimiter": delimiter, "header": bool(request.get("header", True))}
+            rows = csv_records(file, delimiter, bad.add)
+            names, notes, first = _head(rows, told["header"])
+        columns = [Column(name, note, words, name in texts) for name, note in zip(names, notes, strict=True)]
+        progress = Progress(source, out)
+        total = _spill(rows, first, columns, spill, bad, lambda: progress.tell(file.buffer.tell()))
+    choices = _choices(request)
     for column in columns:
-        column.guess = decide(column.kinds, column.missing)
-        column.type = wanted.get(column.name.lower(), column.guess)
-    skip = request.get("on_bad_rows", "stop") == "skip"
+        column.settle(choices.get(column.source.lower(), {}))
+    used = [column for column in columns if column.use]
+    _check(used)
     parts, rows_out, nulls = _write_cells(spill, columns, out, bad)
     spill.unlink()
-    if (bad.count and not skip) or rows_out == 0 and bad.count:
+    if (bad.count and request.get("on_bad_rows", "stop") != "skip") or (rows_out == 0 and bad.count):
         _remove(out, parts)
         parts = []
     return {
-        "format": {
-            "kind": "csv",
-            "encoding": encoding,
-            "delimiter": delimiter,
-            "header": bool(request.get("header", True)),
-        },
+        "format": told,
         "rows_read": total,
         "rows": rows_out,
         "bad_count": bad.count,
         "bad_rows": sorted(bad.listed, key=lambda row: row["line"]),
-        "columns": [_told(column, null) for column, null in zip(columns, nulls, strict=True)],
+        "columns": [_told(column, nulls.get(column.source, 0)) for column in columns],
         "parts": parts,
     }
+
+
+def _choices(request: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """What was chosen for each column, by its name in the file."""
+    return {str(item.get("source") or item["name"]).lower(): item for item in request.get("columns") or []}
+
+
+def _check(used: Sequence[Column]) -> None:
+    """Raises Refused for a choice of columns that makes no table."""
+    if not used:
+        raise Refused("Every column is left out; keep at least one.")
+    names = [column.name.lower() for column in used]
+    if twice := sorted({name for name in names if names.count(name) > 1}):
+        raise Refused(f"Two columns would be called {twice[0]!r}; give one of them another name.")
 
 
 def _told(column: Column, nulls: int) -> dict[str, Any]:
     words = {word: many for word, many in column.missing.items() if word}
     note = column.note
     if words:
-        read = "kept as text" if column.type == "string" else "read as null"
-        note = "; ".join(filter(None, [note, *(f"{many} cells say {word}, {read}" for word, many in words.items())]))
+        told = (
+            f"{many} cells say {word}, {'kept as text' if column.type == 'string' and word.strip() not in column.words else 'read as null'}"
+            for word, many in words.items()
+        )
+        note = "; ".join(filter(None, [note, *told]))
     return {
+        "source": column.source,
         "name": column.name,
+        "use": column.use,
         "type": column.type,
         "guess": column.guess,
-        "empty": nulls,
+        "empty": nulls if column.use else column.kinds[MISSING],
         "examples": column.examples,
         "note": note,
     }
 
 
-def _dialect(source: Path, request: dict[str, Any]) -> tuple[str, str]:
-    """Encoding by its mark, UTF-8 without one; the delimiter that splits the first lines most evenly."""
-    with source.open("rb") as file:
-        start = file.read(256 * 1024)
-    encoding = "utf-8"
-    for mark, name in (
-        (codecs.BOM_UTF8, "utf-8-sig"),
-        (codecs.BOM_UTF16_LE, "utf-16"),
-        (codecs.BOM_UTF16_BE, "utf-16"),
-    ):
-        if start.startswith(mark):
-            encoding = name
-    if request.get("delimiter"):
-        delimiter = str(request["delimiter"])
-        if len(delimiter) != 1 or delimiter in '"\r\n':
-            raise Refused("The delimiter must be one character.")
-        return encoding, delimiter
-    lines = start.decode(encoding, "replace").splitlines()[:50]
-    whole = lines[:-1] if len(lines) > 1 else lines
-
-    def evenness(delimiter: str) -> tuple[int, int]:
-        widths = Counter(len(row) for row in csv.reader(whole, delimiter=delimiter) if row)
-        width, many = max(widths.items(), key=lambda item: (item[1], item[0]), default=(1, 0))
-        return (many, width) if width > 1 else (0, 0)
-
-    return encoding, max(DELIMITERS, key=evenness)
-
-
-def _text(source: Path, encoding: str) -> io.TextIOWrapper:
-    # Undecodable bytes become lone surrogates, so that a bad line is named instead of ending the file.
-    return source.open("r", encoding=encoding, errors="surrogateescape", newline="")
-
-
-def _records(file: io.TextIOWrapper, delimiter: str, bad: BadRows) -> Iterator[tuple[int, list[str]]]:
-    """Each record with the line it starts on; blank lines are left out, unreadable records told."""
-    csv.field_size_limit(FIELD_BYTES)
-    reader = csv.reader(file, delimiter=delimiter, strict=True)
-    while True:
-        line = reader.line_num + 1
-        try:
-            record = next(reader)
-        except StopIteration:
-            return
-        except (csv.Error, UnicodeDecodeError) as error:
-            why = "a quote is never closed" if "unexpected end" in str(error) else f"cannot be read: {error}"
-            bad.add(line, "", "", why)
-            continue
-        if record:
-            yield line, record
-
-
-def _head(
-    rows: Iterator[tuple[int, list[str]]], header: bool
-) -> tuple[list[str], list[str], tuple[int, list[str]] | None]:
+def _head(rows: Iterator[Record], header: bool) -> tuple[list[str], list[str], Record | None]:
     """Column names and notes on them, and the first data record where there is no header line."""
     found = next(rows, None)
     if found is None:
@@ -202,7 +214,12 @@ def _head(
     _, record = found
     if len(record) > MAX_COLUMNS:
         raise Refused(f"The file has {len(record)} columns; a table has at most {MAX_COLUMNS}.")
-    raw = record if header else [f"column_{i + 1}" for i in range(len(record))]
+    names, notes = _clean_names(record if header else [f"column_{i + 1}" for i in range(len(record))], header=header)
+    return names, notes, None if header else found
+
+
+def _clean_names(raw: Sequence[str], *, header: bool) -> tuple[list[str], list[str]]:
+    """Names that columns may have, each once, with a note where that is another than in the file."""
     names: list[str] = []
     notes: list[str] = []
     taken: set[str] = set()
@@ -215,15 +232,16 @@ def _head(
         taken.add(name.lower())
         names.append(name)
         notes.append("" if name == text.strip() or not header else f"called {text.strip()[:40]!r} in the file")
-    return names, [note.encode("utf-8", "replace").decode() for note in notes], None if header else found
+    return names, [note.encode("utf-8", "replace").decode() for note in notes]
 
 
 def _spill(
-    rows: Iterator[tuple[int, list[str]]],
-    first: tuple[int, list[str]] | None,
+    rows: Iterator[Record],
+    first: Record | None,
     columns: list[Column],
     spill: Path,
     bad: BadRows,
+    tell: Callable[[], None],
 ) -> int:
     """Keeps all cells as text on disk, with their lines, and counts their kinds; returns how many records were seen."""
     schema = pa.schema(
@@ -242,6 +260,7 @@ def _spill(
                 writer.write_batch(pa.RecordBatch.from_arrays([pa.array(lines, pa.int64()), *cells], schema=schema))
                 lines.clear()
                 chunk.clear()
+                tell()
 
         for line, record in [first] if first else []:
             total += _take(line, record, columns, lines, chunk, bad)
@@ -263,7 +282,7 @@ def _take(
         "".join(record).encode()
     except UnicodeEncodeError:
         index = next(i for i, text in enumerate(record) if any("\ud800" <= c <= "\udfff" for c in text))
-        bad.add(line, columns[index].name, record[index], "is not UTF-8 text")
+        bad.add(line, columns[index].source, record[index], "is not UTF-8 text")
         return 1
     lines.append(line)
     chunk.append(record)
@@ -272,15 +291,16 @@ def _take(
 
 def _write_cells(
     spill: Path, columns: list[Column], out: Path, bad: BadRows
-) -> tuple[list[dict[str, Any]], int, list[int]]:
-    """Writes the good rows with their decided types; returns the parts, the row count and the nulls of each column."""
-    schema = pa.schema([(column.name, _arrow(column.type)) for column in columns])
-    nulls = [0] * len(columns)
+) -> tuple[list[dict[str, Any]], int, dict[str, int]]:
+    """Writes the good rows with their decided types; returns the parts, the row count and the nulls of each column used."""
+    used = [(number, column) for number, column in enumerate(columns) if column.use]
+    schema = pa.schema([(column.name, arrow_type(column.type)) for _, column in used])
+    nulls = dict.fromkeys((column.source for _, column in used), 0)
     with _Parts(out, schema) as parts, pa.OSFile(str(spill), "rb") as file, pa.ipc.open_stream(file) as reader:
         for batch in reader:
             arrays: list[pa.Array] = []
             wrong: dict[int, tuple[Column, str]] = {}
-            for number, column in enumerate(columns):
+            for number, column in used:
                 array, faults = _cells(batch.column(number + 1), column)
                 arrays.append(array)
                 for row, text in faults:
@@ -289,9 +309,10 @@ def _write_cells(
             if wrong:
                 lines = batch.column(0)
                 for row, (column, text) in sorted(wrong.items()):
-                    bad.add(lines[row].as_py(), column.name, text, f"is no {KINDS.get(column.type, column.type)}")
+                    bad.add(lines[row].as_py(), column.source, text, f"is no {KINDS.get(column.type, column.type)}")
                 table = table.filter(pa.array([row not in wrong for row in range(table.num_rows)]))
-            nulls = [have + chunk.null_count for have, chunk in zip(nulls, table.columns, strict=True)]
+            for (_, column), chunk in zip(used, table.columns, strict=True):
+                nulls[column.source] += chunk.null_count
             parts.write(table)
     return parts.made, parts.rows, nulls
 
@@ -299,8 +320,8 @@ def _write_cells(
 def _cells(texts: pa.DictionaryArray, column: Column) -> tuple[pa.Array, list[tuple[int, str]]]:
     """One chunk of a column in its type, and the rows whose text is none of it."""
     words = texts.dictionary.to_pylist()
-    values = [convert(word, column.type) for word in words]
-    array = pa.array([None if value is BAD else value for value in values], _arrow(column.type)).take(texts.indices)
+    values = [column.value(word) for word in words]
+    array = pa.array([None if value is BAD else value for value in values], arrow_type(column.type)).take(texts.indices)
     wrong = {index for index, value in enumerate(values) if value is BAD}
     if not wrong:
         return array, []
@@ -313,45 +334,56 @@ def _from_parquet(request: dict[str, Any], source: Path, out: Path) -> dict[str,
         had = file.schema_arrow
         if len({name.lower() for name in had.names}) < len(had.names):
             raise Refused("Two columns of the file have the same name; capital letters do not tell columns apart.")
-        wanted = {str(item["name"]).lower(): str(item["type"]) for item in request.get("columns") or []}
+        choices = [_choices(request).get(item.name.lower(), {}) for item in had]
         kinds = [
-            _arrow(wanted[item.name.lower()]) if item.name.lower() in wanted else _kept(item.type, item.name)
-            for item in had
+            arrow_type(str(choice["type"])) if choice.get("type") else kept_type(item.type, item.name)
+            for item, choice in zip(had, choices, strict=True)
         ]
-        schema = pa.schema([pa.field(item.name, kind) for item, kind in zip(had, kinds, strict=True)])
-        nulls = [0] * len(schema)
-        seen = 0
+        columns = [
+            Column(
+                item.name,
+                guess=name_of(kept_type(item.type, item.name)),
+                type=name_of(kind),
+                name=str(choice["name"]) if "source" in choice else item.name,
+                use=bool(choice.get("use", True)),
+            )
+            for item, kind, choice in zip(had, kinds, choices, strict=True)
+        ]
+        used = [column for column in columns if column.use]
+        _check(used)
+        schema = pa.schema(
+            [pa.field(column.name, kind) for column, kind in zip(columns, kinds, strict=True) if column.use]
+        )
+        nulls = dict.fromkeys((column.source for column in used), 0)
+        seen, progress = 0, Progress(source, out)
+        # A name with a dot would be read as a way into a struct; then everything is read.
+        names = None if any("." in column.source for column in used) else [column.source for column in used]
         with _Parts(out, schema) as parts:
-            for batch in file.iter_batches(batch_size=65_536):
+            for batch in file.iter_batches(batch_size=65_536, columns=names):
                 arrays = []
-                for item, array in zip(schema, batch.columns, strict=True):
+                for column, item in zip(used, schema, strict=True):
+                    array = batch.column(column.source)
                     try:
                         arrays.append(array.cast(item.type))
                     except pa.ArrowException as error:
                         raise Refused(
-                            f"Column {item.name!r}, among rows {seen + 1} to {seen + batch.num_rows}: {error}"
+                            f"Column {column.source!r}, among rows {seen + 1} to {seen + batch.num_rows}: {error}"
                         ) from error
-                nulls = [have + array.null_count for have, array in zip(nulls, arrays, strict=True)]
+                    nulls[column.source] += array.null_count
+                    if len(column.examples) < 3:
+                        column.examples += [
+                            str(value)[:SHOWN_CHARACTERS] for value in array.drop_null().slice(0, 3).to_pylist()
+                        ]
                 parts.write(pa.Table.from_arrays(arrays, schema=schema))
                 seen += batch.num_rows
-    columns = [
-        {
-            "name": item.name,
-            "type": _named(item.type),
-            "guess": str(had.field(i).type),
-            "empty": nulls[i],
-            "examples": [],
-            "note": "",
-        }
-        for i, item in enumerate(schema)
-    ]
+                progress.tell(round(progress.total * seen / max(1, file.metadata.num_rows)))
     return {
         "format": {"kind": "parquet"},
         "rows_read": seen,
         "rows": seen,
         "bad_count": 0,
         "bad_rows": [],
-        "columns": columns,
+        "columns": [_told(column, nulls.get(column.source, 0)) for column in columns],
         "parts": parts.made,
     }
 
@@ -395,70 +427,6 @@ class _Parts:
         name = f"part-{len(self.made):05}.parquet"
         self.made.append({"name": name, "rows": self._rows_in_part, "bytes": (self.folder / name).stat().st_size})
         self._writer, self._sink, self._rows_in_part = None, None, 0
-
-
-_PLAIN = {
-    "string": pa.string(),
-    "long": pa.int64(),
-    "integer": pa.int32(),
-    "short": pa.int16(),
-    "byte": pa.int8(),
-    "double": pa.float64(),
-    "float": pa.float32(),
-    "boolean": pa.bool_(),
-    "binary": pa.binary(),
-    "date": pa.date32(),
-    "timestamp": pa.timestamp("us", "UTC"),
-    "timestamp_ntz": pa.timestamp("us"),
-}
-
-
-def _arrow(name: str) -> pa.DataType:
-    if name in _PLAIN:
-        return _PLAIN[name]
-    if name.startswith("decimal("):
-        precision, scale = (int(part) for part in name[8:-1].split(","))
-        return pa.decimal128(precision, scale)
-    raise Refused(f"{name!r} is no type that a file can be read as.")
-
-
-def _named(kind: pa.DataType) -> str:
-    return next((name for name, known in _PLAIN.items() if known == kind), str(kind))
-
-
-def _kept(kind: pa.DataType, column: str) -> pa.DataType:
-    """The type in which a table keeps a Parquet column; wider where a table has no such type."""
-    types = pa.types
-    wider = {
-        pa.uint8(): pa.int16(),
-        pa.uint16(): pa.int32(),
-        pa.uint32(): pa.int64(),
-        pa.uint64(): pa.int64(),
-        pa.float16(): pa.float32(),
-    }
-    if types.is_dictionary(kind):
-        return _kept(kind.value_type, column)
-    if kind in wider:
-        return wider[kind]
-    if types.is_large_string(kind) or types.is_string_view(kind):
-        return pa.string()
-    if types.is_large_binary(kind) or types.is_fixed_size_binary(kind):
-        return pa.binary()
-    if types.is_timestamp(kind):
-        return pa.timestamp("us", "UTC" if kind.tz else None)
-    if types.is_date64(kind):
-        return pa.date32()
-    if types.is_list(kind) or types.is_large_list(kind):
-        return pa.list_(pa.field("element", _kept(kind.value_type, column)))
-    if types.is_struct(kind):
-        return pa.struct(
-            [pa.field(kind.field(i).name, _kept(kind.field(i).type, column)) for i in range(kind.num_fields)]
-        )
-    if types.is_map(kind):
-        return pa.map_(_kept(kind.key_type, column), _kept(kind.item_type, column))
-    if kind in _PLAIN.values() or types.is_decimal128(kind):
-        return kind
-    raise Refused(f"Column {column!r} is {kind}, which no table can hold.")
 
 
 def _starts_with(source: Path, start: bytes) -> bool:
