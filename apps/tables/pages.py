@@ -269,7 +269,7 @@ def use(request: HttpRequest, name: str) -> dict[str, Any]:
         "read": snippets.reading(table),
         "as_of": snippets.as_of(table, context["last"]),
         "write": snippets.writing(table),
-        "write_file": snippets.appending_a_file(table),
+        "write_file": snippets.appending_a_file(table.name),
     }
 
 

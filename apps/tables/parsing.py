@@ -5,6 +5,7 @@ Done in short steps, each its own task, so that a killed worker's next step find
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
@@ -29,7 +30,7 @@ from apps.tables.arrow import pa
 from apps.tables.models import StagedWrite
 
 State = StagedWrite.State
-STEP_SECONDS = 20.0
+STEP_SECONDS = 4.0
 LIMITS = Limits(memory_bytes=2 * GIB, processes=64, disk_bytes=20 * GIB, file_bytes=10 * GIB, wall_seconds=1800)
 _ENDED = {
     "out_of_memory": "The file needs more memory than its reader may use; split it.",
@@ -64,6 +65,7 @@ def step(write: StagedWrite) -> None:
         _refuse(write, f"No guest can be started to read the file: {refused}")
         return
     if not state.is_final:
+        _note_progress(write)
         _again(write)
         return
     if state.succeeded:
@@ -71,6 +73,23 @@ def step(write: StagedWrite) -> None:
     else:
         _refuse(write, _why(state))
     guests.remove(state.id)
+
+
+def stop(guest_id: uuid.UUID) -> None:
+    """End the reading of a write that was let go of."""
+    guests = sandbox()
+    guests.stop(guest_id, grace_seconds=0)
+    guests.remove(guest_id)
+
+
+def _note_progress(write: StagedWrite) -> None:
+    """How far the guest says it is; text from a stranger, so two numbers are taken and nothing else."""
+    with contextlib.suppress(FileNotFoundError, SandboxUnavailable, ValueError, KeyError, TypeError):
+        with sandbox().open_file(_guest(write), "out/progress.json") as file:
+            said = json.loads(file.read(1000))
+        done, total = int(said["done"]), int(said["total"])
+        if 0 <= done <= total and total > 0:
+            StagedWrite.objects.filter(pk=write.pk).update(report={"progress": {"done": done, "total": total}})
 
 
 def environment() -> tuple[str, str]:

@@ -118,12 +118,28 @@ class NamedWriteIn(WriteIn):
     table = serializers.CharField(max_length=400, help_text="catalog.schema.table; may be new")
 
 
+class ReadColumnIn(serializers.Serializer[Any]):
+    source = serializers.CharField(
+        max_length=255, trim_whitespace=False, required=False, help_text="its name in the file"
+    )
+    name = serializers.CharField(max_length=255, trim_whitespace=False)
+    type = serializers.CharField(max_length=200, required=False)
+    use = serializers.BooleanField(default=True)
+
+
 class ParseIn(In):
-    format = serializers.ChoiceField(["csv", "parquet"], required=False)
+    format = serializers.ChoiceField(["csv", "jsonl", "parquet"], required=False)
+    encoding = serializers.ChoiceField(["utf-8", "utf-8-sig", "utf-16", "cp1252", "latin-1"], required=False)
+    null_words = serializers.ListField(
+        child=serializers.CharField(max_length=100),
+        max_length=50,
+        required=False,
+        help_text="cells that stand for null",
+    )
     delimiter = serializers.CharField(min_length=1, max_length=1, trim_whitespace=False, required=False)
     header = serializers.BooleanField(default=True)
     on_bad_rows = serializers.ChoiceField(["stop", "skip"], default="stop")
-    columns = ColumnIn(many=True, required=False, help_text="types that you know better than the guess")
+    columns = ReadColumnIn(many=True, required=False, help_text="names and types that you know better than the guess")
     types = serializers.ChoiceField(
         ["table", "infer"], default="table", help_text="of a table that is there, or from the file"
     )

@@ -40,11 +40,15 @@ def writing(table: Table) -> dict[str, str]:
     }
 
 
-def appending_a_file(table: Table, file_name: str = "more.csv") -> dict[str, str]:
-    """Adding the rows of a CSV file."""
+def appending_a_file(name: str, file_name: str = "more.csv") -> dict[str, str]:
+    """Adding the rows of a file to the table of this name."""
+    ending = file_name.rpartition(".")[2].lower()
+    module, call = {"parquet": ("parquet", "read_table"), "jsonl": ("json", "read_json")}.get(
+        ending, ("csv", "read_csv")
+    )
     return {
-        "Python": f'import boathouse\nimport pyarrow.csv\n\nrows = pyarrow.csv.read_csv("{file_name}")\n'
-        f'boathouse.write_table("{table.name}", rows, mode="append")'
+        "Python": f"import boathouse\nimport pyarrow.{module}\n\nrows = pyarrow.{module}.{call}({file_name!r})\n"
+        f'boathouse.write_table("{name}", rows, mode="append")'
     }
 
 

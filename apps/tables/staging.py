@@ -12,10 +12,12 @@ from pathlib import Path
 from typing import Any
 
 from django.db import transaction
+from django.db.models import QuerySet
 
 from apps.access.actor import Actor
+from apps.access.tasks import after_commit
 from apps.foundation.clock import now
-from apps.foundation.errors import Conflict, Invalid, TooLarge
+from apps.foundation.errors import Conflict, Invalid, TooLarge, TooMany
 from apps.tables import delta
 from apps.tables.models import Schema, StagedWrite, Table
 from apps.tables.types import ipc
@@ -25,6 +27,8 @@ LIFETIME = timedelta(days=1)
 MAX_PARTS = 10_000
 MAX_PART_BYTES = 5 * 1024**3
 MAX_FILE_BYTES = 5 * 1024**3
+MAX_PERSON_BYTES = 20 * 1024**3
+UPLOADS_AT_MOST = 50
 PREFIX = "/api/v1/table-writes/"
 UPLOADED = "upload"
 PARSED = "parsed"
@@ -34,7 +38,12 @@ _PART = re.compile(r"part-(\d{5})\.parquet")
 
 
 def begin(actor: Actor, schema: Schema, name: str, table: Table | None, file_name: str) -> StagedWrite:
-    """A new write with an empty folder."""
+    """A new write with an empty folder. Raises TooMany for somebody with too many unfinished uploads."""
+    if file_name and _unfinished(actor.user).count() >= UPLOADS_AT_MOST:
+        raise TooMany(
+            f"You have {UPLOADS_AT_MOST} uploads that are not finished; write or cancel some first.",
+            retry_after_seconds=60,
+        )
     write = StagedWrite(
         schema=schema, table=table, name=name, user=actor.user, file_name=file_name[:255], expires_at=now() + LIFETIME
     )
@@ -68,7 +77,26 @@ def upload_path(write: StagedWrite) -> Path:
         raise Conflict("This write takes Parquet parts; begin one with a file_name.")
     if write.state == State.PARSING:
         raise Conflict("The file is being read; wait for its report.")
+    kept = sum(_size(other.folder / UPLOADED) for other in _unfinished(write.user) if other.pk != write.pk)
+    if kept >= MAX_PERSON_BYTES:
+        raise TooLarge(f"Your unfinished uploads hold {kept / 1e9:.1f} GB; write or cancel some first.")
     return write.folder / UPLOADED
+
+
+def _unfinished(user: Any) -> QuerySet[StagedWrite]:
+    """The uploads of somebody that are neither written nor let go of."""
+    settled = [State.COMMITTED, State.ABANDONED]
+    open_writes = (
+        StagedWrite.objects.filter(user=user, expires_at__gt=now()).exclude(file_name="").exclude(state__in=settled)
+    )
+    return open_writes.select_related("schema__resource")
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:
+        return 0
 
 
 def receive(write: StagedWrite, pieces: Iterable[bytes]) -> None:
@@ -138,9 +166,14 @@ def abandon(write: StagedWrite) -> None:
     """Mark a write as given up and remove its files."""
     if write.state == State.COMMITTED:
         raise Conflict("This write is committed already; restore the version before it instead.")
+    was_read = write.state == State.PARSING and write.guest_id
     StagedWrite.objects.filter(pk=write.pk).update(state=State.ABANDONED)
     write.refresh_from_db()
     remove_after_commit(write.folder)
+    if was_read:
+        from apps.tables.tasks import stop_reading
+
+        after_commit(stop_reading, write.workspace_id, write.guest_id)
 
 
 def checked_report(content: bytes) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from typing import Any
 
 from django.db import connection
@@ -19,6 +20,12 @@ def parse_upload(actor: Actor, write_id: str) -> None:
     write = rows.select_related("schema__resource", "table__resource").filter(pk=write_id).first()
     if write is not None and write.state == StagedWrite.State.PARSING:
         parsing.step(write)
+
+
+@workspace_task(queue="control")
+def stop_reading(actor: Actor, guest_id: str) -> None:
+    """End the guest that reads a file which nobody wants any more."""
+    parsing.stop(uuid.UUID(guest_id))
 
 
 @workspace_task(queue="control")

@@ -6,13 +6,13 @@ from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 
+from apps.access import rail
 from apps.access.levels import Level
+from apps.access.pages import resource_url
 from apps.foundation.errors import Invalid, NotFound
 from apps.foundation.pages import Frame, go, page, page_url
-from apps.tables import activities, api, operations, queries, staging
+from apps.tables import activities, api, operations, queries, snippets, staging, wizard
 from apps.tables.models import StagedWrite
-
-TYPES = ("string", "long", "double", "boolean", "timestamp", "date", "integer", "float", "timestamp_ntz")
 
 
 @page("tables/upload.html", methods=["GET", "POST"])
@@ -22,7 +22,7 @@ def upload(request: HttpRequest) -> dict[str, Any] | HttpResponse:
     if request.method == "POST":
         name, file = request.POST.get("table", "").strip().lower(), request.FILES.get("file")
         if file is None:
-            raise Invalid(fields={"file": "Choose a CSV or Parquet file."})
+            raise Invalid(fields={"file": "Choose a CSV, JSON lines or Parquet file."})
         try:
             home, table = queries.find_target(actor, name)
         except NotFound:
@@ -40,34 +40,44 @@ def upload(request: HttpRequest) -> dict[str, Any] | HttpResponse:
     return {"page_title": "Upload", "names": sorted(writable), "schemas": sorted(schemas), "into": into}
 
 
-@page("tables/write.html", methods=["GET", "POST"], fragments={"write-poll": "tables/_write.html"})
+@page("tables/write.html", methods=["GET", "POST"], fragments={"reading": "tables/_reading.html"})
 def write(request: HttpRequest, write_id: str) -> dict[str, Any] | HttpResponse:
-    """How a file was read: correct types, leave bad rows out, then make one version of it."""
+    """How a file was read: correct names, types and words for null, leave columns or bad rows out, then make one version of it."""
     actor = request.actor  # type: ignore[attr-defined]
     row = queries.get_write(actor, write_id)
     if request.method == "POST":
         return _go_on(request, row)
-    table = row.table
-    frame = Frame(
-        "table", f"Upload to {row}", crumbs=[("Tables", page_url(request, "tables:list")), (str(row.schema), None)]
-    )
-    report = row.report or {}
-    there = {column["name"].lower(): column["type"] for column in table.columns} if table else {}
-    columns = report.get("columns", [])
     return {
         "page_title": f"Upload to {row}",
-        "frame": frame,
-        "write": row,
-        "table": table,
-        "report": report,
-        "columns": columns,
-        "types": TYPES,
-        "missing": [name for name in there if name not in {str(c.get("name", "")).lower() for c in columns}],
-        "new": [c["name"] for c in columns if table and str(c.get("name", "")).lower() not in there],
-        "reading": row.state == StagedWrite.State.PARSING,
-        "refused": row.state == StagedWrite.State.REFUSED,
-        "skips": (row.options or {}).get("on_bad_rows") == "skip",
-        "blocked": bool(report.get("bad_count")) and not report.get("parts"),
+        "frame": _frame(request, row),
+        **wizard.shown(row),
+        **_around(request, row),
+    }
+
+
+def _frame(request: HttpRequest, row: StagedWrite) -> Frame:
+    places = (row.schema.resource.parent, row.schema.resource)
+    crumbs = [
+        ("Tables", page_url(request, "tables:list")),
+        *((place.name, resource_url(request, place)) for place in places),
+    ]
+    return Frame("table", f"Upload to {row}", crumbs)
+
+
+def _around(request: HttpRequest, row: StagedWrite) -> dict[str, Any]:
+    """Who will see it and what reads the table already, for the rail."""
+    home = row.table.resource if row.table else row.schema.resource
+    groups = queries.uses(request.actor, row.table) if row.table else []  # type: ignore[attr-defined]
+    readers = [
+        use.node for group in groups if group.kind in ("job_run", "endpoint", "table_version") for use in group.uses
+    ]
+    table = row.table
+    return {
+        "access": rail.access(request, Frame("", "", resource=home)),
+        "home": home,
+        "readers": readers[:5],
+        "code": snippets.appending_a_file(table.name if table else str(row), row.file_name),
+        "sizes": wizard.growth(table, row.report.get("rows") or 0) if table else [],
     }
 
 
@@ -77,26 +87,31 @@ def _go_on(request: HttpRequest, row: StagedWrite) -> HttpResponse:
     if act == "cancel":
         operations.abandon_write(actor=actor, write=row)
         return go(request, page_url(request, "tables:list"), say="Nothing was written")
-    if act == "read":
-        names = [column["name"] for column in row.report.get("columns", [])]
-        chosen = [{"name": name, "type": request.POST.get(f"type:{name}", "string")} for name in names]
-        options: dict[str, Any] = {"header": request.POST.get("header") == "on", "columns": chosen}
-        options["on_bad_rows"] = "skip" if request.POST.get("on_bad_rows") == "skip" else "stop"
-        if not names:
-            options.pop("columns")
-        if delimiter := request.POST.get("delimiter", ""):
-            options["delimiter"] = "\t" if delimiter == "tab" else delimiter[:1]
-        operations.parse_file(actor=actor, write=row, options=options)
+    if act == "table_types":
+        operations.parse_file(actor=actor, write=row, options={"types": "table", **wizard.dialect(request.POST)})
         return go(request, here)
+    wish = wizard.wish_of(row, request.POST)
+    if act == "read" or wizard.differs(row, wish):
+        operations.parse_file(actor=actor, write=row, options=wish)
+        return go(request, here, say="" if act == "read" else "You changed something, so the file is read again first")
     made = api.commit(
         actor,
         row,
         mode=request.POST.get("mode", "create"),
         key="",
-        note=request.POST.get("note", "").strip()[:2000],
+        note=wizard.note_of(row, request.POST.get("note", "")),
         add_columns=request.POST.get("add_columns") == "on",
         expected_version=None,
         doing=activities.of_actor(actor),
     )
     say = f"Version {made.version} of {made.table.name} has {made.rows:,} rows"
     return go(request, page_url(request, "tables:history", name=made.table.name), say=say)
+
+
+@page("tables/write.html")
+def bad_rows(request: HttpRequest, write_id: str) -> HttpResponse:
+    """The rows that do not fit, as a CSV file: line, column, what was found, why."""
+    row = queries.get_write(request.actor, write_id)  # type: ignore[attr-defined]
+    answer = HttpResponse(wizard.bad_rows_file(row), content_type="text/csv; charset=utf-8")
+    answer["Content-Disposition"] = 'attachment; filename="rows-that-do-not-fit.csv"'
+    return answer

@@ -17,6 +17,7 @@ own_urls = [
     path("", list_pages.list_tables, name="list"),
     path("/upload", upload_pages.upload, name="upload"),
     path("/writes/<uuid:write_id>", upload_pages.write, name="write"),
+    path("/writes/<uuid:write_id>/bad-rows", upload_pages.bad_rows, name="bad_rows"),
     path("/<str:name>", pages.detail, name="detail"),
     path("/<str:name>/sample", pages.sample, name="sample"),
     path("/<str:name>/history", pages.versions, name="history"),

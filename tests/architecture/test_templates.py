@@ -29,10 +29,7 @@ NOT_YET = {
     "repos/list.html",
     "repos/repo.html",
     "repos/settings.html",
-    "tables/_write.html",
     "tables/settings.html",
-    "tables/upload.html",
-    "tables/write.html",
 }
 
 

@@ -116,9 +116,15 @@ def test_upload_from_file_to_version(world: World, table: Table, ada: Client) ->
     StagedWrite.objects.filter(pk=row.pk).update(state=StagedWrite.State.PARSED, report=report)
     shown = text_of(ada.get(place))
     assert "1 of 2 rows do not fit" in shown and NASTY not in shown and "is no number" in shown
-    assert ada.post(place, {"act": "commit", "mode": "append"}).status_code == 422, (
-        "bad rows are not written in silence"
-    )
+    told = ada.get(f"{place}/bad-rows").content.decode().splitlines()
+    assert told[0] == "line,column,found,why" and told[1].startswith("3,n,")
+    form = {"act": "commit", "mode": "append", "header": "on", "on_bad_rows": "stop"}
+    assert ada.post(place, form).status_code == 422, "bad rows are not written in silence"
+    changed = {**form, "on_bad_rows": "skip", f"name:{NASTY}": "number", f"use:{NASTY}": "on", "null_words": "-, gone"}
+    assert ada.post(place, changed).headers["Location"] == place, "what changed is read again before anything is written"
+    row.refresh_from_db()
+    assert (row.state, row.options["null_words"], row.options["on_bad_rows"]) == ("parsing", ["-", "gone"], "skip")
+    assert row.options["columns"] == [{"source": NASTY, "name": "number", "type": "long", "use": True}]
     assert ada.post(place, {"act": "cancel"}).status_code == 303
     table.refresh_from_db()
     assert table.version == 1

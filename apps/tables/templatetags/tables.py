@@ -88,3 +88,9 @@ def is_number(value: Any) -> bool:
 def join_text(text: str, value: Any) -> str:
     """Text with a value behind it."""
     return f"{text}{value}"
+
+
+@register.filter
+def separator(mark: str) -> str:
+    """What a separator is called."""
+    return {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar"}.get(mark, f"split at “{mark}”")
