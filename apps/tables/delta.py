@@ -231,6 +231,38 @@ def restore(root: Path, version: int, *, facts: dict[str, object], once: Once | 
     return _commit(root, commit, once)
 
 
+def replace_files(
+    root: Path, joined: NewFile, replaced: Sequence[str], written_at: int, *, facts: dict[str, object]
+) -> Commit:
+    """The version that has `joined` in place of files with the same rows; every other version stays as it is.
+
+    `written_at` (milliseconds) is the age of its rows: it keeps the file's place among the others, newest first. The engine's
+    own compaction keeps no order, so this commit is written here. Raises Conflict when one of the files is gone meanwhile.
+    """
+    here = snapshot(root)
+    sizes = {file.path: file.bytes for file in here.files}
+    if missing := [path for path in replaced if path not in sizes]:
+        raise Conflict(f"{len(missing)} of the files to join were replaced meanwhile.")
+    _check_files(root, [joined], here.schema)
+    at = int(time.time() * 1000)
+    told = {"timestamp": at, "operation": "OPTIMIZE", "operationParameters": {}, FACTS: facts, MARK: str(new_id())}
+    add = {"path": joined.name, "partitionValues": {}, "size": joined.footer.bytes, "modificationTime": written_at, "dataChange": False, "stats": joined.footer.stats}  # fmt: skip
+    removes = [{"path": path, "deletionTimestamp": at, "dataChange": False, "extendedFileMetadata": True, "partitionValues": {}, "size": sizes[path]} for path in replaced]  # fmt: skip
+    lines = [{"commitInfo": told}, *({"remove": item} for item in removes), {"add": add}]
+    target = log_file(root, here.version + 1)
+    draft = target.with_name(f".{new_id()}.json.tmp")
+    try:
+        draft.write_text("\n".join(map(json.dumps, lines)))
+        # Linking fails where somebody else made this version: nobody's commit is ever written over.
+        os.link(draft, target)
+    except FileExistsError as error:
+        raise Conflict("Somebody wrote the table at the same moment.") from error
+    finally:
+        draft.unlink(missing_ok=True)
+    settle(root, here.version + 1)
+    return Commit(here.version + 1)
+
+
 def add_columns(root: Path, fields: Sequence[pa.Field], *, facts: dict[str, object]) -> Commit:
     """The version that has `fields` as well, null in every row so far."""
 

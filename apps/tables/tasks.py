@@ -9,8 +9,8 @@ from django.db import connection
 
 from apps.access.actor import Actor
 from apps.access.tasks import stepped_task, upkeep_task, workspace_task
-from apps.tables import computations, parsing, sql, staging
-from apps.tables.models import StagedWrite
+from apps.tables import compaction, computations, ingest, parsing, sql, staging
+from apps.tables.models import StagedWrite, Table
 
 
 @workspace_task(queue="control")
@@ -61,6 +61,32 @@ def compute(open_scope: Any, computation_id: str) -> None:
                 computations.finish(mine, result)
 
 
+@stepped_task(queue="sql")
+def compact(open_scope: Any, table_id: str) -> bool:
+    """Join the small files of an inference table, if that is worth it; whether it was."""
+    with open_scope():
+        table = Table.objects.select_related("resource").filter(pk=table_id, resource__deleted_at=None).first()
+        joining = compaction.plan(table) if table else None
+    if joining is None:
+        return False
+    joined = compaction.join(joining)
+    with open_scope() as actor:
+        return compaction.commit(actor, ingest.lock_table(uuid.UUID(table_id)), joining, joined) is not None
+
+
+@upkeep_task()
+def compact_inference_tables() -> int:
+    """Have inference tables of many files compacted; how many."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "select workspace_id, id from tables_of_many_files(%s)", [compaction.KEPT + compaction.FILES_AT_LEAST]
+        )
+        rows = cursor.fetchall()
+    for workspace_id, table_id in rows:
+        compact.delay(str(workspace_id), str(table_id))
+    return len(rows)
+
+
 @upkeep_task()
 def sweep_writes() -> int:
     """Have writes looked at whose reading lost its message, or whose time is over; how many."""
@@ -75,4 +101,4 @@ def sweep_writes() -> int:
     return len(rows)
 
 
-UPKEEP = {"tables.sweep_writes": 30}
+UPKEEP = {"tables.sweep_writes": 30, "tables.compact_inference_tables": 600}

@@ -121,7 +121,9 @@ def test_upload_from_file_to_version(world: World, table: Table, ada: Client) ->
     form = {"act": "commit", "mode": "append", "header": "on", "on_bad_rows": "stop"}
     assert ada.post(place, form).status_code == 422, "bad rows are not written in silence"
     changed = {**form, "on_bad_rows": "skip", f"name:{NASTY}": "number", f"use:{NASTY}": "on", "null_words": "-, gone"}
-    assert ada.post(place, changed).headers["Location"] == place, "what changed is read again before anything is written"
+    assert ada.post(place, changed).headers["Location"] == place, (
+        "what changed is read again before anything is written"
+    )
     row.refresh_from_db()
     assert (row.state, row.options["null_words"], row.options["on_bad_rows"]) == ("parsing", ["-", "gone"], "skip")
     assert row.options["columns"] == [{"source": NASTY, "name": "number", "type": "long", "use": True}]
