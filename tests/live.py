@@ -6,11 +6,13 @@ import fcntl
 import hashlib
 import json
 import os
+import re
 import shutil
 import socket
 import subprocess
 import sys
 import tempfile
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -79,6 +81,17 @@ class Installation:
     def sign_in_link(self, workspace: str, email: str = "ada@example.com") -> str:
         """A one-time link that signs a browser in."""
         return str(self.manage("user", "link", workspace, email)["url"])
+
+    def mailed_link(self, email: str, seconds: float = 60) -> str:
+        """The link in the newest mail to somebody: mail goes to files in the home."""
+        until = time.monotonic() + seconds
+        while time.monotonic() < until:
+            for path in sorted((self.home / "mail").glob("*"), key=lambda path: path.stat().st_mtime, reverse=True):
+                text = path.read_text()
+                if f"To: {email}" in text and (link := re.search(r"https?://\S+/\S+", text)):
+                    return link[0]
+            time.sleep(0.2)
+        raise AssertionError(f"no mail to {email} within {seconds} s")
 
 
 def start() -> Installation:
