@@ -31,13 +31,13 @@ def talk(
     """What the threads of a place need to be shown: in the rail the newest few, on the page of all of them one page."""
     actor, level = request.actor, level_here(request, resource) or 0  # type: ignore[attr-defined]
     rail = view == "rail"
-    threads = queries.list_threads(actor, resource=resource, path=path, state=state)
+    threads = queries.threads_of(resource, path=path, state=state)
     token = None if rail else request.GET.get("page_token")
     rows = page_of(threads, order=("-active_at", "-id"), token=token, size=RAIL_THREADS if rail else PAGE_THREADS)
     items = list(rows.items)
     wanted = _asked_for(request, resource)
     if wanted and wanted.thread not in items:
-        items = [*queries.list_threads(actor, resource=resource, state="all").filter(pk=wanted.thread_id), *items]
+        items = [*queries.threads_of(resource, state="all").filter(pk=wanted.thread_id), *items]
     most = RAIL_COMMENTS if rail else queries.SHOWN_COMMENTS
     manages = level >= Level.MANAGE
     return {
@@ -80,7 +80,9 @@ def rail(request: HttpRequest, frame: Frame) -> dict[str, Any] | None:
         return None
     path = frame.part or None
     found = talk(request, frame.resource, path=path)
-    return {**found, "open_count": queries.count_open(request.actor, frame.resource, path)}  # type: ignore[attr-defined]
+    rows = found["threads"]
+    count = queries.threads_of(frame.resource, path=path).count() if rows.next_token else len(rows.items)
+    return {**found, "open_count": count}
 
 
 @page("comments/_threads.html")
@@ -115,7 +117,7 @@ def resource(request: HttpRequest, resource_id: str) -> dict[str, Any] | HttpRes
         Tab("Activity", page_url(request, "activity:resource", resource_id=thing.pk)),
     ]
     frame = Frame(kind.tile, name, crumbs=crumbs, tabs=tabs, resource=thing)
-    counts = {word: queries.list_threads(actor, resource=thing, state=word).count() for word in queries.STATES}
+    counts = {word: queries.threads_of(thing, state=word).count() for word in queries.STATES}
     views = [
         (label, word, counts[word]) for label, word in (("Open", "open"), ("Resolved", "resolved"), ("All", "all"))
     ]

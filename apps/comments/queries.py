@@ -59,11 +59,19 @@ def list_threads(
     actor: Actor, *, resource: Resource | None = None, path: str | None = None, state: str = "open"
 ) -> QuerySet[Thread]:
     """Threads on what the actor may view; on one resource, at one place, open ones, resolved ones or all."""
+    found = visible(Thread, actor)
+    return _narrow(found if resource is None else found.filter(resource=resource), path, state)
+
+
+def threads_of(resource: Resource, *, path: str | None = None, state: str = "open") -> QuerySet[Thread]:
+    """The same for a resource that the reader is known to view: no check of its own."""
+    return _narrow(Thread.objects.filter(resource=resource), path, state)
+
+
+def _narrow(threads: QuerySet[Thread], path: str | None, state: str) -> QuerySet[Thread]:
     if state not in STATES:
         raise Invalid(fields={"state": f"One of {', '.join(STATES)}."})
-    threads = visible(Thread, actor).select_related("resource", "resolved_by")
-    if resource is not None:
-        threads = threads.filter(resource=resource)
+    threads = threads.select_related("resource", "resolved_by")
     if path is not None:
         threads = threads.filter(path=path)
     if state != "all":
@@ -94,10 +102,10 @@ def show(
         comments[comment.thread_id].append(comment)
     kept: dict[Any, list[Comment]] = {}
     for thread in threads:
-        said = comments[thread.pk]
-        short = len(said) > most and thread.pk != whole
-        kept[thread.pk] = [said[0], *said[len(said) - most + 1 :]] if short else said
-    shown = [comment for said in kept.values() for comment in said]
+        whole_talk = comments[thread.pk]
+        short = len(whole_talk) > most and thread.pk != whole
+        kept[thread.pk] = [whole_talk[0], *whole_talk[len(whole_talk) - most + 1 :]] if short else whole_talk
+    shown = [comment for talk in kept.values() for comment in talk]
     signs, names, unreached = _signs(actor, shown), defaultdict(list), defaultdict(list)
     for mention in Mention.objects.filter(comment__in=shown).select_related("user", "group"):
         label = mention.user.label if mention.user else mention.group.name

@@ -36,12 +36,11 @@ def list_activity(
     actor: Actor, *, resource: Resource | None = None, person: object = None, kind: str = ""
 ) -> QuerySet[AuditEntry]:
     """Entries of what the actor may view now: of one resource, by one account, about one kind. Order by -id."""
-    done = AuditEntry.objects.filter(outcome=AuditEntry.Outcome.DONE).exclude(verb__in=words.HIDDEN)
     if resource is not None:
         authorise(actor, Level.VIEW, resource, room="notifications")
-        done = done.filter(resource_id=resource.pk)
+        done = deeds_of(resource)
     else:
-        reach = reach_of(actor, Level.VIEW)
+        reach, done = reach_of(actor, Level.VIEW), _done()
         # What concerns the workspace as such (members, groups, links) is for its audit.
         done = done.filter(resource_id__isnull=False).exclude(resource_kind="workspace")
         done = done if reach.is_everything else done.filter(Reaches(F("resource_id"), reach))
@@ -50,18 +49,38 @@ def list_activity(
     return done.filter(resource_kind=kind) if kind else done
 
 
-def show(actor: Actor, entries: list[AuditEntry], link: Callable[[Resource], SafeString]) -> list[Deed]:
-    """Entries in words; `link` writes a resource as the page wants it. What lies in the trash is named and not linked."""
-    ids = {entry.resource_id for entry in entries}
-    live = {row.pk: row for row in visible(Resource, actor).filter(pk__in=ids)}
-    people = {row.pk: row for row in User.objects.filter(pk__in={entry.actor_id for entry in entries})}
+def deeds_of(resource: Resource) -> QuerySet[AuditEntry]:
+    """Entries of a resource that the reader is known to view: no check of its own. Order by -id."""
+    return _done().filter(resource_id=resource.pk)
+
+
+def _done() -> QuerySet[AuditEntry]:
+    return AuditEntry.objects.filter(outcome=AuditEntry.Outcome.DONE).exclude(verb__in=words.HIDDEN)
+
+
+def show(
+    actor: Actor,
+    entries: list[AuditEntry],
+    link: Callable[[Resource], SafeString],
+    *,
+    resource: Resource | None = None,
+) -> list[Deed]:
+    """Entries in words; `link` writes a resource as the page wants it. What lies in the trash is named and not linked.
+
+    `resource` is the one that all entries are about, where the page has it already.
+    """
+    live: dict[Any, Resource] = {resource.pk: resource} if resource else {}
+    if not resource:
+        live = {row.pk: row for row in visible(Resource, actor).filter(pk__in={row.resource_id for row in entries})}
+    accounts = {entry.actor_id for entry in entries if entry.actor_id}
+    people: dict[Any, User] = {row.pk: row for row in User.objects.filter(pk__in=accounts)}
     deeds = []
     for entry in entries:
-        resource = live.get(entry.resource_id)
-        thing = link(resource) if resource else words.named(entry)
+        about = live.get(entry.resource_id)
+        thing = link(about) if about else words.named(entry)
         sentence = words.phrase(entry, thing)
         who = people.get(entry.actor_id) or entry.actor_label
-        deeds.append(Deed(entry.pk, who, entry.actor_label if entry.actor_id else "", sentence, resource, entry.at))
+        deeds.append(Deed(entry.pk, who, entry.actor_label if entry.actor_id else "", sentence, about, entry.at))
     return deeds
 
 

@@ -68,7 +68,8 @@ def show(actor: Actor, notices: list[Notice]) -> list[Told]:
 
 def get_notice(actor: Actor, notice_id: object) -> Notice:
     """One of the actor's own. Raises NotFound."""
-    found = _own(actor).filter(pk=parse_id(notice_id)).first()
+    key = parse_id(notice_id)
+    found = _own(actor).filter(pk=key).first() if key else None
     if found is None:
         raise NotFound
     return found
@@ -98,7 +99,8 @@ def list_watches(actor: Actor) -> QuerySet[Watch]:
 
 def get_watch(actor: Actor, resource_id: object) -> Watch:
     """The actor's watch of a resource. Raises NotFound."""
-    found = list_watches(actor).filter(resource_id=parse_id(resource_id)).first()
+    key = parse_id(resource_id)
+    found = list_watches(actor).filter(resource_id=key).first() if key else None
     if found is None:
         raise NotFound
     return found

@@ -58,8 +58,8 @@ def rail(request: HttpRequest, frame: Frame) -> Mapping[str, Any] | None:
     if (level_here(request, frame.resource) or 0) < Level.VIEW or (here and here.namespace == "activity"):
         return None
     actor = request.actor  # type: ignore[attr-defined]
-    rows = list(activity.list_activity(actor, resource=frame.resource).order_by("-id")[:RAIL_DEEDS])
-    deeds = activity.show(actor, rows, lambda thing: format_html("<b>{}</b>", thing.name))
+    rows = list(activity.deeds_of(frame.resource).order_by("-id")[:RAIL_DEEDS])
+    deeds = activity.show(actor, rows, lambda thing: format_html("<b>{}</b>", thing.name), resource=frame.resource)
     return {"deeds": deeds, "resource": frame.resource} if deeds else None
 
 

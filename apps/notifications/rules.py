@@ -58,7 +58,7 @@ def _said(entry: AuditEntry, resource: Resource) -> list[Telling]:
     told = entry.after
     if "mentioned" not in told:
         return []
-    where = {
+    where: Any = {
         "label": entry.thing_label,
         "url": f"comments/one/{told['comment']}",
         "about": f"comment:{told['comment']}",
@@ -87,7 +87,7 @@ def _access_answered(entry: AuditEntry, resource: Resource) -> list[Telling]:
     granted = entry.verb == "access.grant_access_request"
     text = f"gave you can {entry.after['level']} on {{thing}}" if granted else "declined your request for {thing}"
     # Theirs whatever they may view: they knew of it when they asked.
-    where = {"label": resource.name, "url": page_path(resource), "detail": entry.comment, "level": None}
+    where: Any = {"label": resource.name, "url": page_path(resource), "detail": entry.comment, "level": None}
     return [Telling("access_answer", find_accounts(entry.after["grantee"]), text, **where)]
 
 

@@ -54,7 +54,7 @@ def _message(notice: Notice, workspace: str) -> EmailMessage:
     link = f"{settings.BOATHOUSE_URL}/w/{workspace}/{notice.url}"
     own = f"{settings.BOATHOUSE_URL}/w/{workspace}/notifications/settings"
     body = f"{sentence}\n{link}\n\nWhat tells you, and how: {own}\n"
-    return EmailMessage(f"[{workspace}] {sentence}"[:200], body, to=[notice.user.email])
+    return EmailMessage(f"[{workspace}] {sentence}"[:200], body, to=[notice.user.email or ""])
 
 
 @upkeep_task()

@@ -65,7 +65,6 @@ def test_two_people_comment_live_by_keyboard(page: Page, mia: Page, site: Site, 
 
     # Mia answers while ada is typing something else: nobody loses anything.
     following(page)
-    page.keyboard.press("m")
     page.keyboard.type("half a tho")
     mia.get_by_role("button", name="Reply").first.focus()
     mia.keyboard.press("Enter")
@@ -105,6 +104,7 @@ def test_a_comment_is_edited_settled_and_deleted(page: Page, site: Site, filled:
     comment.hover()
     comment.get_by_role("button", name="More about this comment").click()
     page.get_by_role("menuitem", name="Edit").click()
+    expect(page.get_by_role("textbox", name="Edit the comment")).to_be_focused()
     page.keyboard.press("Control+a")
     page.keyboard.type("second words")
     page.keyboard.press("Control+Enter")

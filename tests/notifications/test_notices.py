@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -17,6 +18,7 @@ from apps.access.models import AuditEntry, Resource
 from apps.access.queries import own_membership
 from apps.access.resources import root_resource
 from apps.comments import operations as comments
+from apps.foundation.clock import now
 from apps.foundation.errors import Invalid, NotFound
 from apps.notifications import activity, inbox, operations, tasks, telling, words
 from apps.notifications.models import Notice, Outbox, Watch
@@ -178,7 +180,7 @@ def test_what_was_never_told_is_found(world: World, drain: Any) -> None:
     mia = a_person(world, "mia@example.com", level=Level.COMMENT, on=folder)
     comments.start_thread(actor=mia, resource=folder, text="hello")
     assert tasks.sweep_outbox.run() == 0, "its message is still on the way"
-    Outbox.objects.update(created_at="2020-01-01T00:00:00Z")
+    Outbox.objects.update(created_at=now() - timedelta(minutes=5))
     assert tasks.sweep_outbox.run() == 1
     drain()
     assert told(world.admin) == [("comment", "commented on plans")]
