@@ -32,6 +32,8 @@ FRONT: list[tuple[str, str]] = [
     ("/api/v1/table-writes/", "apps.tables.streams:table_writes"),
     ("/w/", "apps.notifications.stream:app"),
     ("/serving-endpoints/", "apps.deployments.scoring:app"),
+    ("/api/v1/job-runs/", "apps.jobs.longpoll:app"),
+    ("/w/", "apps.jobs.longpoll:app"),
 ]
 
 

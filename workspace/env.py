@@ -160,7 +160,10 @@ class Env:
         parts = urlsplit(self.email_url)
         if parts.scheme in ("file", "console"):
             kind = "filebased" if parts.scheme == "file" else "console"
-            return {"BACKEND": f"django.core.mail.backends.{kind}.EmailBackend", "FILE_PATH": unquote(parts.path) or None}
+            return {
+                "BACKEND": f"django.core.mail.backends.{kind}.EmailBackend",
+                "FILE_PATH": unquote(parts.path) or None,
+            }
         implicit = parts.scheme == "smtps"
         return {
             "BACKEND": "django.core.mail.backends.smtp.EmailBackend",

@@ -111,7 +111,10 @@ class JobRunViewSet(RoomViewSet):
     @extend_schema(parameters=[shape.LogIn], responses=shape.LogOut)
     @action(detail=True, methods=["get"])
     def log(self, request: Request, pk: str) -> Response:
-        """The log from a byte offset on; ask again from `next_offset` until `is_complete`."""
+        """The log from a byte offset on; ask again from `next_offset` until `is_complete`.
+
+        `wait`: hold the answer back for at most so many seconds until there is something new.
+        """
         wish = shape.LogIn.parse(request)
         run = fetch(JobRun, pk, actor=request.actor)
         return shape.LogOut.response(logs.read_log(queries.get_attempt(run, wish.get("attempt")), wish["offset"]))

@@ -73,6 +73,7 @@ class RunsIn(In):
 class LogIn(In):
     attempt = serializers.IntegerField(min_value=1, required=False)
     offset = serializers.IntegerField(min_value=0, default=0)
+    wait = serializers.IntegerField(min_value=0, max_value=30, default=0)
 
 
 class JobOut(Out):

@@ -199,13 +199,12 @@ def _graph(
             [ids, ids, until, EDGES_MAX + 1],
         )
         rows = cursor.fetchall()
-    # A person stands on one side of the focus: that they also read what lies on the other side joins nothing.
-    makers = {node.pk for node in nodes if node.kind == "person" and placed[node.pk] < 0}
-    readers = {node.pk for node in nodes if node.kind == "person" and placed[node.pk] > 0}
+    # A person stands on one side of the focus: that they also read or wrote what lies on the other side joins nothing.
+    people = {node.pk for node in nodes if node.kind == "person"}
     edges = [
         (str(source), str(target), {} if {source, target} & hidden else _facts(facts))
         for source, target, facts in rows[:EDGES_MAX]
-        if target not in makers and source not in readers
+        if not {source, target} & people or placed[source] * placed[target] >= 0 and placed[source] < placed[target]
     ]
     return Graph(
         str(focus.pk),

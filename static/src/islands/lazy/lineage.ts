@@ -13,7 +13,7 @@ interface Point { x: number; y: number }
 const PAD = 22;
 const ZOOM = { least: 0.12, most: 1.6, step: 1.25 };
 // Below this zoom, cards cannot be read: the whole is then shown around the focus instead of all at once.
-const READABLE = 0.5;
+const READABLE = 0.7;
 
 class LineageGraph extends HTMLElement {
   #cy: cytoscape.Core | null = null;
@@ -54,7 +54,7 @@ class LineageGraph extends HTMLElement {
     cy.add([...this.#cards].map(([id, card]) => ({ data: { id, w: card.offsetWidth, h: card.offsetHeight } })));
     cy.add(this.#spec.edges.map(([from, to]) => ({ data: { source: from, target: to } })));
     cy.style().fromJson([{ selector: 'node', style: { shape: 'rectangle', width: 'data(w)', height: 'data(h)' } }]).update();
-    const layout = { name: 'dagre', rankDir: 'LR', nodeSep: 26, rankSep: 52, edgeSep: 10, fit: false, animate: false, ranker: 'tight-tree' };
+    const layout = { name: 'dagre', rankDir: 'LR', nodeSep: 26, rankSep: 44, edgeSep: 10, fit: false, animate: false, ranker: 'tight-tree' };
     cy.layout(layout as cytoscape.LayoutOptions).run();
     for (const [id, card] of this.#cards) {
       const { x, y } = this.#corner(id);
@@ -140,7 +140,7 @@ class LineageGraph extends HTMLElement {
   #click(event: Event): void {
     const target = event.target instanceof Element ? event.target : null;
     const zoom = target?.closest<HTMLElement>('[data-zoom]')?.dataset.zoom;
-    if (zoom === 'fit') { this.#touched = false; this.#fit(); }
+    if (zoom === 'fit') this.#fit(true);
     else if (zoom) this.#zoom(zoom === 'in' ? ZOOM.step : 1 / ZOOM.step);
     const card = target?.closest('.gnh')?.closest<HTMLElement>('[data-node]');
     if (card) this.#choose(card.dataset.node ?? '');
@@ -151,7 +151,7 @@ class LineageGraph extends HTMLElement {
     if (event.ctrlKey || event.metaKey || event.altKey) return;
     if (event.key === '+' || event.key === '=') this.#zoom(ZOOM.step);
     else if (event.key === '-') this.#zoom(1 / ZOOM.step);
-    else if (event.key === 'f') { this.#touched = false; this.#fit(); }
+    else if (event.key === 'f') this.#fit(true);
     else if (event.key.startsWith('Arrow')) {
       const here = document.activeElement?.closest<HTMLElement>('[data-node]')?.dataset.node ?? '';
       const next = here ? this.#next(here, event.key) : this.#spec.focus;
@@ -211,13 +211,15 @@ class LineageGraph extends HTMLElement {
     this.#cy?.zoom({ level: this.#cy.zoom() * by, renderedPosition: around });
   }
 
-  #fit(): void {
+  /** Everything, as far as it can be read then; `all` of it at any size. */
+  #fit(all = false): void {
     const cy = this.#cy;
+    this.#touched = false;
     if (!cy || !this.clientWidth) return;
     const box = cy.nodes().boundingBox({});
     const whole = Math.min(1.05, (this.clientWidth - PAD * 2) / box.w, (this.clientHeight - 80) / box.h);
-    const zoom = Math.max(whole, READABLE);
-    const middle = whole < READABLE ? this.#at(this.#spec.focus) : { x: (box.x1 + box.x2) / 2, y: (box.y1 + box.y2) / 2 };
+    const zoom = all ? whole : Math.max(whole, READABLE);
+    const middle = zoom > whole ? this.#at(this.#spec.focus) : { x: (box.x1 + box.x2) / 2, y: (box.y1 + box.y2) / 2 };
     cy.zoom(zoom);
     cy.pan({ x: this.clientWidth / 2 - middle.x * zoom, y: (this.clientHeight - 24) / 2 - middle.y * zoom });
     this.#place();
