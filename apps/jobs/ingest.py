@@ -17,9 +17,11 @@ from apps.jobs.models import Attempt, LogChunk
 MAX_LOG_BYTES = 64 << 20
 KEY_SECONDS = 900
 HEARTBEAT_SECONDS = 10
-# Every token of ours looks so; stars of the same length, so that offsets stay true.
-_TOKEN = re.compile(rb"bh_[A-Za-z0-9_-]{43}")
-_TOKEN_BYTES = 46
+# Tokens of ours, of GitHub and GitLab, and AWS key ids: all of a known length. Stars as many, so that offsets stay true.
+_SECRET = re.compile(
+    rb"bh_[A-Za-z0-9_-]{43}|gh[opsur]_[A-Za-z0-9]{36}|github_pat_[A-Za-z0-9_]{82}|glpat-[A-Za-z0-9_-]{20}|\bA(?:KIA|SIA)[A-Z0-9]{16}\b"
+)
+_SECRET_BYTES = 93
 
 
 def attempt_of(actor: Actor) -> Attempt:
@@ -45,11 +47,11 @@ def append_output(attempt: Attempt, offset: int, content: bytes) -> int:
 
 
 def append(attempt: Attempt, content: bytes) -> None:
-    """Add to the end of a locked attempt's log, with every token masked, also one that came in two pieces."""
+    """Add to the end of a locked attempt's log, with every secret of a known shape masked, also one that came in two pieces."""
     if not content:
         return
     kept = LogChunk.objects.filter(attempt=attempt).order_by("-offset").first()
-    tail = bytes(kept.content[-(_TOKEN_BYTES - 1) :]) if kept else b""
+    tail = bytes(kept.content[-(_SECRET_BYTES - 1) :]) if kept else b""
     masked = _mask(tail + content)
     if kept is not None and masked[: len(tail)] != tail:
         kept.content = bytes(kept.content)[: -len(tail)] + masked[: len(tail)]
@@ -89,4 +91,4 @@ def tell_end(attempt: Attempt, exit_code: int) -> None:
 
 
 def _mask(content: bytes) -> bytes:
-    return _TOKEN.sub(b"*" * _TOKEN_BYTES, content)
+    return _SECRET.sub(lambda found: b"*" * len(found[0]), content)

@@ -42,7 +42,9 @@ def lineage(request: HttpRequest) -> dict[str, Any] | HttpResponse:
     seen = next((node for node in graph.nodes if node.id == graph.focus), None)
     if seen is None:
         raise NotFound
-    without = [name for name in wish.getlist("without") if name in WORDS]
+    # People stand beside the story more often than in it: they are drawn when asked for.
+    left_out = wish.getlist("without") if "kinds" in wish else ["person"]
+    without = [name for name in left_out if name in WORDS]
     drawing = folding.draw(graph, without=without)
     for card in drawing.cards:
         _address_card(request, card, actor, seen.id)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from django.http import HttpRequest
@@ -88,6 +90,17 @@ def values_typed(request: HttpRequest, job: Job) -> dict[str, Any]:
         if text is not None and (text != "" or item["type"] == "text"):
             given[item["name"]] = parameters.from_text(item, text)
     return given
+
+
+@contextmanager
+def beside_fields(job: Job) -> Iterator[None]:
+    """What is wrong with a parameter's value is said beside its field in the form."""
+    try:
+        yield
+    except Invalid as error:
+        names = {item["name"] for item in job.parameters}
+        fields = {f"p-{name}" if name in names else name: sentence for name, sentence in error.fields.items()}
+        raise Invalid(error.message, fields=fields) from None
 
 
 def parse_line(line: str) -> dict[str, Any]:

@@ -13,7 +13,7 @@ interface Point { x: number; y: number }
 const PAD = 22;
 const ZOOM = { least: 0.12, most: 1.6, step: 1.25 };
 // Below this zoom, cards cannot be read: the whole is then shown around the focus instead of all at once.
-const READABLE = 0.7;
+const READABLE = 0.62;
 
 class LineageGraph extends HTMLElement {
   #cy: cytoscape.Core | null = null;
@@ -54,7 +54,7 @@ class LineageGraph extends HTMLElement {
     cy.add([...this.#cards].map(([id, card]) => ({ data: { id, w: card.offsetWidth, h: card.offsetHeight } })));
     cy.add(this.#spec.edges.map(([from, to]) => ({ data: { source: from, target: to } })));
     cy.style().fromJson([{ selector: 'node', style: { shape: 'rectangle', width: 'data(w)', height: 'data(h)' } }]).update();
-    const layout = { name: 'dagre', rankDir: 'LR', nodeSep: 26, rankSep: 44, edgeSep: 10, fit: false, animate: false, ranker: 'tight-tree' };
+    const layout = { name: 'dagre', rankDir: 'LR', nodeSep: 26, rankSep: 34, edgeSep: 10, fit: false, animate: false, ranker: 'tight-tree' };
     cy.layout(layout as cytoscape.LayoutOptions).run();
     for (const [id, card] of this.#cards) {
       const { x, y } = this.#corner(id);
