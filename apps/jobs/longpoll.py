@@ -7,6 +7,7 @@ One look a second and workspace serves all that wait in a process.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import io
 import logging
 import re
@@ -99,10 +100,9 @@ async def _wait(waiter: Waiter, seconds: float) -> None:
     if _looking is None or _looking.done():
         _looking = asyncio.create_task(_look())
     try:
-        async with asyncio.timeout(seconds):
-            await waiter.ready.wait()
-    except TimeoutError:
-        pass  # nothing new: the answer says so
+        with contextlib.suppress(TimeoutError):  # nothing new: the answer says so
+            async with asyncio.timeout(seconds):
+                await waiter.ready.wait()
     finally:
         _waiting.discard(waiter)
 
