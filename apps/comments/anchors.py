@@ -41,3 +41,11 @@ def parse_anchor(path: str) -> Anchor:
         known = ", ".join(f"{word}:…" for word in SHAPES)
         raise Invalid(fields={"path": f"Empty for the thing itself, or one of {known}, at most {PATH_MAX} characters."})
     return Anchor(path, shape[1].format(**match.groupdict()))
+
+
+def label_of(path: str) -> str:
+    """How a place reads that is kept already: its path, should its shape be of another day."""
+    try:
+        return parse_anchor(path).label
+    except Invalid:
+        return path

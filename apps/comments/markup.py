@@ -50,7 +50,7 @@ def find_handles(text: str) -> list[str]:
     return list(found)
 
 
-@functools.lru_cache(maxsize=4096)
+@functools.lru_cache(maxsize=512)
 def comment_html(text: str, names: tuple[tuple[str, str], ...] = ()) -> SafeString:
     """The text as safe HTML; `names` are (handle, full name) of those whom it mentions, who stand out."""
     known = dict(names)

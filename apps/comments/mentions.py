@@ -14,6 +14,8 @@ from apps.access.models import Group, GroupMember, Membership, Resource, User
 from apps.access.queries import who_may
 
 SUGGESTED = 8
+# A group whose name has a space or the like cannot be written as a mention.
+HANDLE = r"^[A-Za-z0-9][A-Za-z0-9_.+-]*[A-Za-z0-9_]$"
 
 
 @dataclass(frozen=True)
@@ -64,7 +66,7 @@ def suggest(start: str, resource: Resource) -> list[dict[str, Any]]:
         .filter(Q(short__startswith=start) | Q(user__name__istartswith=start))
         .order_by("short", "whole")[:SUGGESTED]
     )
-    groups = list(Group.objects.filter(name__istartswith=start).order_by("name")[:SUGGESTED])
+    groups = list(Group.objects.filter(name__istartswith=start, name__regex=HANDLE).order_by("name")[:SUGGESTED])
     shorts = [row.short for row in _people().filter(short__in=[member.short for member in people])]
     reached = who_may(resource, Level.VIEW, [member.user_id for member in people]) if people else set()
     found = [

@@ -8,7 +8,7 @@ from django.db import models
 
 from apps.access.models import Resource
 from apps.access.scope import WorkspaceModel
-from apps.comments.anchors import parse_anchor
+from apps.comments.anchors import label_of
 from apps.foundation.clock import now
 from apps.foundation.ids import new_id
 
@@ -45,13 +45,12 @@ class Thread(WorkspaceModel):
         ]
 
     def __str__(self) -> str:
-        label = parse_anchor(self.path).label
-        return f"{self.resource.name}, {label}" if label else self.resource.name
+        return f"{self.resource.name}, {self.label}" if self.path else self.resource.name
 
     @property
     def label(self) -> str:
         """Where in the resource it hangs, as it reads; empty for the thing itself."""
-        return parse_anchor(self.path).label
+        return label_of(self.path)
 
     @property
     def is_open(self) -> bool:

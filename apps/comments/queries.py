@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
-from django.db.models import Count, Prefetch, Q, QuerySet
+from django.db.models import Count, F, Prefetch, Q, QuerySet, Window
+from django.db.models.functions import RowNumber
 
 from apps.access.actor import Actor
 from apps.access.models import Resource
@@ -18,7 +19,7 @@ from apps.foundation.errors import Invalid
 from apps.foundation.ids import parse_id
 
 STATES = ("open", "resolved", "all")
-SHOWN_COMMENTS = 200
+SHOWN_COMMENTS = 50
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,6 @@ class Talk:
     said: list[Said]
     skipped: int = 0
     count: int = 0
-    people: list[Any] = field(default_factory=list)
 
 
 def list_threads(
@@ -96,16 +96,10 @@ def show(
 ) -> list[Talk]:
     """The threads with their comments, of each the first and the last ones up to `most`; all of the thread called `whole`."""
     threads = list(threads)
-    comments: dict[Any, list[Comment]] = defaultdict(list)
-    rows = Comment.objects.filter(thread__in=threads).select_related("author").order_by("created_at", "id")
-    for comment in rows:
-        comments[comment.thread_id].append(comment)
-    kept: dict[Any, list[Comment]] = {}
-    for thread in threads:
-        whole_talk = comments[thread.pk]
-        short = len(whole_talk) > most and thread.pk != whole
-        kept[thread.pk] = [whole_talk[0], *whole_talk[len(whole_talk) - most + 1 :]] if short else whole_talk
-    shown = [comment for talk in kept.values() for comment in talk]
+    kept: dict[Any, list[Any]] = defaultdict(list)
+    for comment in _ends(threads, most, whole):
+        kept[comment.thread_id].append(comment)
+    shown = [comment for ends in kept.values() for comment in ends]
     signs, names, unreached = _signs(actor, shown), defaultdict(list), defaultdict(list)
     for mention in Mention.objects.filter(comment__in=shown).select_related("user", "group"):
         label = mention.user.label if mention.user else mention.group.name
@@ -119,18 +113,24 @@ def show(
         may_delete = (own or manages) and comment.deleted_at is None
         return Said(comment, html, signs[comment.pk], own, may_delete, unreached[comment.pk] if own else [])
 
-    return [
-        Talk(
-            thread,
-            [said(comment) for comment in kept[thread.pk]],
-            len(comments[thread.pk]) - len(kept[thread.pk]),
-            len(comments[thread.pk]),
-            list(
-                {comment.author_label: comment.author or comment.author_label for comment in kept[thread.pk]}.values()
-            ),
-        )
-        for thread in threads
-    ]
+    def talk(thread: Thread) -> Talk:
+        ends = kept[thread.pk]
+        count = ends[0].total if ends else 0
+        return Talk(thread, [said(comment) for comment in ends], count - len(ends), count)
+
+    return [talk(thread) for thread in threads]
+
+
+def _ends(threads: list[Thread], most: int, whole: Any) -> QuerySet[Any]:
+    """Of each thread the first comment and the last ones, `most` in all, with how many there are (`total`); one thread `whole`."""
+    of_thread: dict[str, Any] = {"partition_by": F("thread")}
+    placed = Comment.objects.filter(thread__in=threads).annotate(
+        total=Window(Count("*"), **of_thread),
+        first=Window(RowNumber(), order_by=("created_at", "id"), **of_thread),
+        last=Window(RowNumber(), order_by=("-created_at", "-id"), **of_thread),
+    )
+    wanted = Q(total__lte=most) | Q(first=1) | Q(last__lt=most) | Q(thread=whole)
+    return placed.filter(wanted).select_related("author").order_by("created_at", "id")
 
 
 def read_excerpts(actor: Actor, ids: list[str]) -> dict[str, str]:
