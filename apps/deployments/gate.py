@@ -8,14 +8,17 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import json
+from functools import lru_cache
 from typing import NamedTuple
 
 from django.conf import settings
 from psycopg import OperationalError
 from psycopg.conninfo import make_conninfo
-from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
-_SQL = "select * from deployments_scoring_gate(%b::bytea[], %b::text[])"
+from apps.deployments import asking
+
+_SQL = "select * from deployments_scoring_gate($1, $2)"
 _STATEMENTS_AT_ONCE = 2
 _MAX_TOGETHER = 256
 _TRIES = 2
@@ -28,7 +31,7 @@ class Pass(NamedTuple):
     user_id: str
     email: str
     user_label: str
-    scopes: list[str]
+    scopes: tuple[str, ...]
     endpoint_id: str | None
     level: int
     state: str
@@ -48,7 +51,7 @@ class Gate:
     """Asks the database; requests that come while it answers others are asked about together."""
 
     def __init__(self) -> None:
-        self._pool: AsyncConnectionPool | None = None
+        self._idle: list[asking.Asking] = []
         self._waiting: dict[tuple[bytes, str], asyncio.Future[Pass | None]] = {}
         self._running = 0
         self._tasks: set[asyncio.Task[None]] = set()
@@ -66,11 +69,11 @@ class Gate:
                 task.add_done_callback(self._tasks.discard)
         return await asyncio.shield(future)
 
-    async def close(self) -> None:
+    def close(self) -> None:
         """Let go of the connections."""
-        if self._pool is not None:
-            pool, self._pool = self._pool, None
-            await pool.close()
+        idle, self._idle = self._idle, []
+        for each in idle:
+            each.close()
 
     async def _work(self) -> None:
         try:
@@ -87,7 +90,7 @@ class Gate:
             batch = {key: self._waiting.pop(key) for key in list(self._waiting)[:_MAX_TOGETHER]}
         try:
             found = await self._ask_all(list(batch))
-        except (OperationalError, PoolTimeout, OSError) as error:
+        except (OperationalError, OSError) as error:
             for future in batch.values():
                 _fail(future, GateClosed(str(error)))
         except BaseException as error:
@@ -100,30 +103,43 @@ class Gate:
                     future.set_result(found.get(place))
 
     async def _ask_all(self, keys: list[tuple[bytes, str]]) -> dict[int, Pass]:
-        hashes, names = [key[0] for key in keys], [key[1] for key in keys]
+        hashes = asking.array(asking.BYTEA, [key[0] for key in keys])
+        names = asking.array(asking.TEXT, [key[1].encode() for key in keys])
         for attempt in range(_TRIES):
             try:
-                async with (await self._connections()).connection() as connection:
-                    cursor = await connection.execute(_SQL, (hashes, names), prepare=True, binary=True)
-                    return {row[0] - 1: Pass(*row[1:]) for row in await cursor.fetchall()}
+                mine = await self._take()
+                rows = await mine.ask(hashes, names)
             except OperationalError:
-                # a connection of the pool may date from before a restart of the database
+                # a connection may date from before a restart of the database, and so may the others
+                self.close()
                 if attempt + 1 == _TRIES:
                     raise
+            else:
+                self._idle.append(mine)
+                return dict(map(_pass, rows))
         raise AssertionError("unreachable")
 
-    async def _connections(self) -> AsyncConnectionPool:
-        if self._pool is None:
-            self._pool = AsyncConnectionPool(
-                connection_string(),
-                min_size=1,
-                max_size=_STATEMENTS_AT_ONCE,
-                timeout=5,
-                kwargs={"autocommit": True},
-                open=False,
-            )
-            await self._pool.open()
-        return self._pool
+    async def _take(self) -> asking.Asking:
+        while self._idle:
+            if (mine := self._idle.pop()).is_usable:
+                return mine
+        return await asking.connect(connection_string(), _SQL, "bytea[], text[]")
+
+
+def _pass(row: list[bytes | None]) -> tuple[int, Pass]:
+    place, workspace_id, user_id, email, label, scopes, endpoint_id, level, state, routing = (
+        None if cell is None else cell.decode() for cell in row
+    )
+    known = Pass(
+        workspace_id or "", user_id or "", email or "", label or "", _scopes(scopes or "[]"), endpoint_id,
+        int(level or 0), state or "", routing or "",
+    )  # fmt: skip
+    return int(place or 0) - 1, known
+
+
+@lru_cache(maxsize=1000)
+def _scopes(text: str) -> tuple[str, ...]:
+    return tuple(json.loads(text))
 
 
 def _fail(future: asyncio.Future[Pass | None], error: Exception) -> None:

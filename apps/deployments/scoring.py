@@ -182,7 +182,7 @@ def _no_replica(state: str) -> Refused:
     return Refused(503, "TEMPORARILY_UNAVAILABLE", why, 5 if state == "starting" else 2)
 
 
-def _covers(scopes: list[str]) -> bool:
+def _covers(scopes: tuple[str, ...]) -> bool:
     """Scoring reads: any scope over everything or over this room does."""
     return any(scope.partition(":")[0] in ("all", "read", "deployments") for scope in scopes)
 

@@ -57,7 +57,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[Coroutine[
             try:
                 return await work
             finally:
-                await mine.gate.close()
+                mine.gate.close()
 
         return asyncio.run(inside())
 

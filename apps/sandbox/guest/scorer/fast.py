@@ -7,8 +7,10 @@ that it does not plainly understand goes MLflow's way, which also words every er
 from __future__ import annotations
 
 import functools
+import inspect
 import json
 import time
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -114,10 +116,12 @@ class FramePlan(Plan):
         import pandas
 
         self._pandas = pandas
+        self._names = pandas.DataFrame(columns=[column.name for column in self._columns]).columns
+        self._predict = python_model_predict(args[1].pyfunc) or self._predict
 
     def read(self, form: str, value: Any) -> Any | None:
         table = rows.table_of(form, value, self._columns)
-        return None if table is None else rows.frame(table, self._columns, self._pandas)
+        return None if table is None else rows.frame(table, self._columns, self._names, self._pandas)
 
     def join(self, parts: list[Any]) -> Any:
         return self._pandas.concat(parts, ignore_index=True)
@@ -158,6 +162,24 @@ def sklearn_model(pyfunc: Any) -> Any | None:
 def predict_method(pyfunc: Any) -> str:
     """Return which method of the estimator the pyfunc calls."""
     return pyfunc.metadata.flavors["python_function"].get("predict_fn", "predict")
+
+
+def python_model_predict(pyfunc: Any) -> Callable[[Any], Any] | None:
+    """Return what calls a plain Python model as MLflow's wrapper does, which looks at its signature anew with every call; or None."""
+    wrapper = pyfunc._model_impl
+    if type(wrapper).__name__ != "_PythonModelPyfuncWrapper" or pyfunc._predict_fn.__name__ != "predict":
+        return None
+    try:
+        if wrapper.python_model.predict_type_hints.input is not None:
+            return None
+        names = list(inspect.signature(wrapper.python_model.predict).parameters)
+    except (AttributeError, TypeError, ValueError):
+        return None
+    given = {"params": None} if "params" in names else {}
+    # MLflow's rule: the context is called so, or is one of two
+    if "context" in names or len([name for name in names if name not in ("self", "params")]) == 2:
+        return lambda frame: wrapper.python_model.predict(wrapper.context, frame, **given)
+    return lambda frame: wrapper.python_model.predict(frame, **given)
 
 
 def find_plan(model: Any) -> Plan | None:

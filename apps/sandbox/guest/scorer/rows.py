@@ -155,11 +155,12 @@ def _array(cells: Sequence[Any], kind: str) -> np.ndarray:
     return np.array(cells, dtype=NUMPY_TYPES[kind])
 
 
-def frame(rows: list[list[Any]], columns: tuple[Column, ...], pandas: Any) -> Any | None:
-    """Return the rows as the frame that MLflow's own parsing and enforcement would make of them."""
+def frame(rows: list[list[Any]], columns: tuple[Column, ...], names: Any, pandas: Any) -> Any | None:
+    """Return the rows as the frame that MLflow's own parsing and enforcement would make of them; `names` is its index of columns."""
     if all(column.kind == "double" for column in columns):
         values = doubles(rows)
-        return None if values is None else pandas.DataFrame(values, columns=[column.name for column in columns])
+        # A copy of the index shares what was looked up in it, and is the model's to rename.
+        return None if values is None else pandas.DataFrame(values, columns=names.copy())
     series = {}
     for (name, kind), cells in zip(columns, zip(*rows, strict=True), strict=True):
         found = set(map(type, cells))
