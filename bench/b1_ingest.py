@@ -27,7 +27,8 @@ def main() -> None:
     """Prints one line per kind of request."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--rounds", type=int, default=5)
-    rounds = parser.parse_args().rounds
+    parser.add_argument("--only", default="", help="part of the names of the lines to measure")
+    wish = parser.parse_args()
     with both() as (ours, peer):
         runs = {server.name: new_run(server) for server in (ours, peer)}
         steps = itertools.count()
@@ -84,13 +85,17 @@ def main() -> None:
             server("GET", A + f"runs/get?run_id={run}")
             server("POST", A + "runs/update", {"run_id": run, "status": "FINISHED", "end_time": 2})
 
-        print(HEADER)
-        compare("log-metric, 1 client", ours, peer, single, 60, rounds)
-        compare("200 log-metric from 8 clients", ours, peer, eight, 1, rounds)
-        compare("set-tag", ours, peer, tag, 40, rounds)
-        compare("runs/get", ours, peer, get, 40, rounds)
-        compare("log-batch of 1,000 metrics", ours, peer, batch, 5, rounds)
-        compare("one run of a sweep (19 requests)", ours, peer, run_of_a_sweep, 5, rounds)
+        print(HEADER, flush=True)
+        for title, work, times in (
+            ("log-metric, 1 client", single, 60),
+            ("200 log-metric from 8 clients", eight, 1),
+            ("set-tag", tag, 40),
+            ("runs/get", get, 40),
+            ("log-batch of 1,000 metrics", batch, 5),
+            ("one run of a sweep (19 requests)", run_of_a_sweep, 5),
+        ):
+            if wish.only in title:
+                compare(title, ours, peer, work, times, wish.rounds)
 
 
 if __name__ == "__main__":

@@ -95,6 +95,7 @@ def both() -> Iterator[tuple[Server, Server]]:
     sys.path.insert(0, str(CHECKOUT))
     from workspace.installation.engines import temporary_engines
 
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that a bench that is ended ends what it started
     with ExitStack() as stack:
         engines = stack.enter_context(temporary_engines())
         os.environ["BOATHOUSE_HOME"] = str(engines.home.path)
