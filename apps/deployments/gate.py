@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
+from collections.abc import Iterable
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -52,22 +53,21 @@ class Gate:
 
     def __init__(self) -> None:
         self._idle: list[asking.Asking] = []
-        self._waiting: dict[tuple[bytes, str], asyncio.Future[Pass | None]] = {}
+        self._waiting: dict[tuple[bytes, str], list[asyncio.Future[Pass | None]]] = {}
         self._running = 0
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def ask(self, token_hash: bytes, endpoint: str) -> Pass | None:
         """Return what holds for this token and endpoint; None when the token opens nothing. Raises GateClosed."""
-        key = (token_hash, endpoint)
-        future = self._waiting.get(key)
-        if future is None:
-            future = self._waiting[key] = asyncio.get_running_loop().create_future()
-            if self._running < _STATEMENTS_AT_ONCE:
-                self._running += 1
-                task = asyncio.ensure_future(self._work())
-                self._tasks.add(task)
-                task.add_done_callback(self._tasks.discard)
-        return await asyncio.shield(future)
+        future: asyncio.Future[Pass | None] = asyncio.get_running_loop().create_future()
+        waiting = self._waiting.setdefault((token_hash, endpoint), [])
+        waiting.append(future)
+        if len(waiting) == 1 and self._running < _STATEMENTS_AT_ONCE:
+            self._running += 1
+            task = asyncio.ensure_future(self._work())
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+        return await future
 
     def close(self) -> None:
         """Let go of the connections."""
@@ -91,16 +91,15 @@ class Gate:
         try:
             found = await self._ask_all(list(batch))
         except (OperationalError, OSError) as error:
-            for future in batch.values():
-                _fail(future, GateClosed(str(error)))
+            _fail(batch.values(), GateClosed(str(error)))
         except BaseException as error:
-            for future in batch.values():
-                _fail(future, GateClosed(type(error).__name__))
+            _fail(batch.values(), GateClosed(type(error).__name__))
             raise
         else:
-            for place, future in enumerate(batch.values()):
-                if not future.done():
-                    future.set_result(found.get(place))
+            for place, futures in enumerate(batch.values()):
+                for future in futures:
+                    if not future.done():
+                        future.set_result(found.get(place))
 
     async def _ask_all(self, keys: list[tuple[bytes, str]]) -> dict[int, Pass]:
         hashes = asking.array(asking.BYTEA, [key[0] for key in keys])
@@ -142,10 +141,11 @@ def _scopes(text: str) -> tuple[str, ...]:
     return tuple(json.loads(text))
 
 
-def _fail(future: asyncio.Future[Pass | None], error: Exception) -> None:
-    if not future.done():
-        future.set_exception(error)
-        future.exception()  # whoever asked may have gone
+def _fail(waiting: Iterable[list[asyncio.Future[Pass | None]]], error: Exception) -> None:
+    for future in (each for futures in waiting for each in futures):
+        if not future.done():
+            future.set_exception(error)
+            future.exception()  # whoever asked may have gone
 
 
 def connection_string() -> str:

@@ -75,8 +75,8 @@ class Writer:
         self._waiting.append((payload, future))
         if self._flushing is None:
             self._flushing = loop.create_task(self._flush())
-        # whoever gives up waiting must not take the others' record along
-        await asyncio.shield(future)
+        # its own: whoever gives up waiting takes no other record along, nor this one
+        await future
 
     async def _flush(self) -> None:
         loop = asyncio.get_running_loop()
