@@ -17,7 +17,7 @@ from apps.access.models import Resource
 from apps.access.policy import fetch, fetch_path, level_of
 from apps.access.resources import find_resource
 from apps.experiments.artifacts import Place, split_path
-from apps.foundation.errors import Invalid, NotFound
+from apps.foundation.errors import AlreadyExists, Invalid, NotFound
 from apps.lineage.recorder import Node, activity_node, observe_read
 from apps.registry import stages
 from apps.registry.models import Alias, ModelVersion, RegisteredModel, StagePeriod
@@ -129,7 +129,14 @@ def parse_number(version: str | int) -> int:
 
 
 def home_of(actor: Actor, address: Address) -> Resource:
-    """The schema in which a model of this address can be made. Raises NotFound, the same for absent and unseen."""
+    """The schema in which a model of this address can be made. Raises NotFound, the same for absent and unseen.
+
+    A model that is there and that the actor may know of comes first (AlreadyExists): the mlflow client asks to make it whenever it
+    registers a version, and goes on with that word, whatever the person may do in the schema.
+    """
+    there = find_resource(KIND, address.path)
+    if there is not None and level_of(actor, there):
+        raise AlreadyExists(f"There is already a model called “{address.name}” here.")
     home = find_resource("schema", address.schema)
     if home is None or not (home.open_to_makers or level_of(actor, home)):
         raise NotFound("There is no such schema, or it is not shared with you.")

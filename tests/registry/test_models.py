@@ -8,12 +8,15 @@ from apps.access import operations as access
 from apps.access.levels import Level
 from apps.access.models import AuditEntry
 from apps.access.policy import visible
+from apps.access.resources import find_resource
 from apps.experiments import artifacts
 from apps.foundation.errors import AlreadyExists, Conflict, Forbidden, Invalid, NotFound
 from apps.lineage import queries as lineage
 from apps.registry import operations, queries, transitions
 from apps.registry.models import ModelVersion, RegisteredModel, StagePeriod
+from apps.registry.names import check_model_name
 from apps.registry.search import RegistrySearch, find_models, find_versions
+from apps.tables.places import make_schema
 from tests.builders import World, a_person
 from tests.registry.makers import a_logged_model, a_model, a_run, a_version, an_experiment
 
@@ -31,13 +34,22 @@ def test_a_plain_name_answers_to_its_path_and_is_private_to_its_maker(world: Wor
     assert not visible(RegisteredModel, gil).exists()
 
 
+def test_who_may_add_versions_hears_that_the_model_is_there(world: World) -> None:
+    """The mlflow client makes a model before each version, and goes on when that word comes back."""
+    make_schema(world.admin, find_resource("catalog", "main"), "flights")
+    model = a_model(world.admin, "main.flights.arrival_delay")
+    mia, gil = (a_person(world, f"{name}@example.com") for name in ("mia", "gil"))
+    access.share(actor=world.admin, resource=model.resource, grantee=mia.user, level=Level.EDIT)
+    with pytest.raises(AlreadyExists):
+        queries.home_of(mia, check_model_name("main.flights.arrival_delay"))
+    with pytest.raises(NotFound):
+        queries.home_of(gil, check_model_name("main.flights.arrival_delay"))
+
+
 def test_three_parts_need_the_schema_and_a_level_on_it(world: World) -> None:
     mia = a_person(world, "mia@example.com")
     with pytest.raises(NotFound):
         a_model(mia, "main.flights.arrival_delay")
-    from apps.access.resources import find_resource
-    from apps.tables.places import make_schema
-
     schema = make_schema(world.admin, find_resource("catalog", "main"), "flights")
     with pytest.raises(NotFound):
         a_model(mia, "main.flights.arrival_delay")
