@@ -10,7 +10,7 @@ class DeploymentsConfig(AppConfig):
     def ready(self) -> None:
         from apps.access.kinds import register_kind
         from apps.deployments import serves
-        from apps.deployments.panels import live
+        from apps.deployments.panels import deploy, live
         from apps.foundation.pages import NavItem, Panel, register_navigation, register_panel
         from apps.registry.serving import Source, register_serving
 
@@ -29,4 +29,5 @@ class DeploymentsConfig(AppConfig):
             NavItem("deployments", "Deployments", "radio-tower", "deployments:list", group=3.3, key="d")
         )
         register_panel(Panel("home.main", 20, "deployments/_home.html", live))
+        register_panel(Panel("object.action", 10, "deployments/_deploy.html", deploy))
         register_serving(Source(serves.now, serves.past))

@@ -20,6 +20,10 @@ KEEP_SECONDS = 3600 + 120
 BOUNDS_MS = (1, 2, 3, 5, 7, 10, 15, 20, 30, 50, 75, 100, 150, 200, 300, 500, 1000, 2000, 5000, 10000)
 
 
+# the Redis set of minutes that are not yet rows, as `<endpoint>:<minute>`
+UNKEPT = "deployments:minutes"
+
+
 def minute_key(endpoint_id: str, minute: int) -> str:
     """The Redis hash that holds one endpoint's minute."""
     return f"deployments:minute:{endpoint_id}:{minute}"
@@ -63,6 +67,7 @@ class Counters:
                     for name, count in counts.items():
                         pipeline.hincrby(key, name, count)
                     pipeline.expire(key, KEEP_SECONDS)
+                    pipeline.sadd(UNKEPT, f"{endpoint_id}:{minute}")
                 await pipeline.execute()
         except (redis.exceptions.RedisError, OSError) as error:
             logger.warning("counters wait for Redis: %s", error)

@@ -20,6 +20,7 @@ from apps.tables import ingest
 
 SUFFIX = "_payload"
 TAIL_ROWS = 50
+FIND_ROWS = 1_000
 
 
 @dataclass(frozen=True)
@@ -74,17 +75,26 @@ def tail(actor: Actor, endpoint: Endpoint, limit: int = TAIL_ROWS) -> Tail:
         rows: list[dict[str, Any]] = ingest.newest_rows(actor, endpoint.inference_table, limit, order="request_time")
     except (NotFound, Forbidden):
         return Tail([], hidden=True)
-    items = [
-        LoggedRequest(
-            id=row["databricks_request_id"],
-            at=row["request_time"],
-            status=row["status_code"],
-            milliseconds=row["execution_duration_ms"],
-            model_version=row["model_version"],
-            requester=row["requester"],
-            request=row["request"] or "",
-            response=row["response"] or "",
-        )
-        for row in rows
-    ]
-    return Tail(items, hidden=False)
+    return Tail([_shown(row) for row in rows], hidden=False)
+
+
+def find(actor: Actor, endpoint: Endpoint, request_id: str) -> LoggedRequest:
+    """One of the newest requests, by its id. Raises NotFound, also for those who may not view the inference table."""
+    found = tail(actor, endpoint, FIND_ROWS)
+    for row in found.items:
+        if row.id == request_id:
+            return row
+    raise NotFound(f"It is not among the newest {FIND_ROWS:,} requests; look into the inference table.")
+
+
+def _shown(row: dict[str, Any]) -> LoggedRequest:
+    return LoggedRequest(
+        id=row["databricks_request_id"],
+        at=row["request_time"],
+        status=row["status_code"],
+        milliseconds=row["execution_duration_ms"],
+        model_version=row["model_version"],
+        requester=row["requester"],
+        request=row["request"] or "",
+        response=row["response"] or "",
+    )

@@ -99,6 +99,25 @@ class EndpointConfig(WorkspaceModel):
         return f"{self.model_name} {self.follows} {self.value}"
 
 
+class EndpointMinute(WorkspaceModel):
+    """What an endpoint answered in one minute (since 1970). `buckets`: how many by step of counters.BOUNDS_MS."""
+
+    resource_path = "endpoint"
+
+    id = models.BigAutoField(primary_key=True)
+    endpoint = models.ForeignKey(Endpoint, on_delete=models.CASCADE, related_name="minutes", db_index=False)
+    minute = models.IntegerField()
+    requests = models.IntegerField(default=0)
+    refused = models.IntegerField(default=0)
+    errors = models.IntegerField(default=0)
+    buckets = models.JSONField(default=dict)
+
+    class Meta:
+        constraints: ClassVar[list[Any]] = [
+            models.UniqueConstraint(fields=["endpoint", "minute"], name="deployments_minute_once")
+        ]
+
+
 class ServedState(models.TextChoices):
     """The life of a served version: prepared, started, in traffic, out of it."""
 

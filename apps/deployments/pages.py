@@ -8,18 +8,20 @@ from typing import Any
 from django.http import HttpRequest, HttpResponse
 
 from apps.access.levels import Level
+from apps.access.models import Resource
 from apps.access.pages import resource_url
 from apps.access.policy import level_of
 from apps.access.queries import find_parent, list_ancestors
-from apps.deployments import logs, operations, playground, queries
-from apps.deployments.models import Endpoint, Follows
+from apps.deployments import charts, logs, operations, playground, queries, versions
+from apps.deployments.models import Endpoint, Follows, ReplicaState
 from apps.foundation.errors import Forbidden, Invalid, NotFound
-from apps.foundation.pages import Frame, Tab, go, page, page_url, parse_filter
+from apps.foundation.pages import Frame, Tab, go, page, page_url, parse_filter, target_id
 from apps.foundation.paging import page as page_of
 from apps.tables.queries import list_tables
 
 FIELDS = ["state"]
 BARS = 40
+PRETTY_MAX = 20_000
 
 
 @page("deployments/list.html", methods=["GET", "POST"], fragments={"list": "deployments/_table.html"})
@@ -100,30 +102,66 @@ def _snippets(endpoint: Endpoint, body: str) -> dict[str, str]:
     return {
         "curl": f'curl -X POST "$BOATHOUSE_URL{endpoint.url_path}" \\\n  -H "Authorization: Bearer $BOATHOUSE_TOKEN" '
         f"-H \"Content-Type: application/json\" \\\n  -d '{body}'",
+        "JavaScript": f'const answer = await fetch(`${{process.env.BOATHOUSE_URL}}{endpoint.url_path}`, {{\n  method: "POST",\n'
+        '  headers: { Authorization: `Bearer ${process.env.BOATHOUSE_TOKEN}`, "Content-Type": "application/json" },\n'
+        f"  body: JSON.stringify({body}),\n}});\nconsole.log((await answer.json()).predictions);",
         "Python": f'import os, requests\n\nanswer = requests.post(\n    os.environ["BOATHOUSE_URL"] + "{endpoint.url_path}",\n'
         f'    headers={{"Authorization": "Bearer " + os.environ["BOATHOUSE_TOKEN"]}},\n    json={body},\n)\nprint(answer.json()["predictions"])',
     }
 
 
-@page("deployments/overview.html", methods=["GET", "POST"], fragments={"live-poll": "deployments/_live.html"})
+@page(
+    "deployments/overview.html",
+    methods=["GET", "POST"],
+    fragments={"live-poll": "deployments/_live.html", "charts-poll": "deployments/_charts.html"},
+)
 def detail(request: HttpRequest, endpoint_id: str) -> dict[str, Any] | HttpResponse:
     """What it serves, how it does, its replicas; start, stop, serve something else."""
     endpoint, context = _open(request, endpoint_id, "detail")
     if request.method == "POST":
         return _act(request, endpoint)
-    found = queries.figures(endpoint)
-    minutes = found.minutes[-BARS:]
+    window = request.GET.get("window", "")
+    window = window if window in charts.WINDOWS else charts.DEFAULT
+    if target_id(request) == "charts-poll":
+        rows = queries.figures(endpoint, charts.WINDOWS[window][0]).minutes
+        return context | {"charts": charts.charts(endpoint, rows)}
+    hour = queries.figures(endpoint)
+    found = hour if window == charts.DEFAULT else queries.figures(endpoint, charts.WINDOWS[window][0])
+    recent = hour.minutes[-6:-1]
+    lines = hour.minutes[-BARS:-1]
+    replicas = queries.list_replicas(endpoint)
+    model = endpoint.config.model
+    version = versions.find_version(context["serving"]) if context["serving"] else None
     return context | {
-        "figures": found,
-        "per_second": found.requests / (60 * len(found.minutes)),
-        "requests_line": [minute.requests for minute in minutes],
-        "errors_line": [minute.errors + minute.refused for minute in minutes],
-        "bad_share": (found.errors + found.refused) / found.requests if found.requests else 0,
-        "replicas": queries.list_replicas(endpoint),
+        "figures": hour,
+        # the current minute has only begun: the rate is that of the last five whole ones
+        "per_second": sum(minute.requests for minute in recent) / (60 * len(recent)),
+        "requests_line": [minute.requests for minute in lines],
+        "p50_line": [minute.quantile(0.5) for minute in lines],
+        "p99_line": [minute.quantile(0.99) for minute in lines],
+        "errors_line": [minute.errors + minute.refused for minute in lines],
+        "bad_share": (hour.errors + hour.refused) / hour.requests if hour.requests else 0,
+        "charts": charts.charts(endpoint, found.minutes),
+        "windows": [(name, words) for name, (_, words) in charts.WINDOWS.items()],
+        "window": window,
+        "replicas": replicas,
+        "ready": sum(replica.state == ReplicaState.READY for replica in replicas),
         "models": queries.list_models(request.actor),  # type: ignore[attr-defined]
         "follows": Follows.choices,
         "busy": endpoint.state in ("starting", "updating"),
+        "version": version,
+        "model_url": model_url(request, model, version.version if version else None),
+        "asked": queries.waiting_for(endpoint) if model_url(request, model) else [],
     }
+
+
+def model_url(request: HttpRequest, model: Resource | None, number: int | None = None) -> str:
+    """The page of a model, or of one of its versions, for those who may view it; else nothing."""
+    if model is None or (level_of(request.actor, model) or 0) < Level.VIEW:  # type: ignore[attr-defined]
+        return ""
+    if number is None:
+        return page_url(request, "models:detail", model=model.pk)
+    return page_url(request, "models:version", model=model.pk, number=number)
 
 
 def _act(request: HttpRequest, endpoint: Endpoint) -> HttpResponse:
@@ -156,10 +194,12 @@ def try_it(request: HttpRequest, endpoint_id: str) -> dict[str, Any]:
     if not context["uses"]:
         raise Forbidden("This needs the level use.", needs="use")
     serving = context["serving"] or context["endpoint"].coming
-    fields = playground.fields_of(serving) if serving else []
+    again = request.GET.get("request", "")
+    logged = logs.find(request.actor, endpoint, again) if again else None  # type: ignore[attr-defined]
+    fields = playground.fields_of(serving, logged.request if logged else "") if serving else []
     body = playground.example_body(serving) if serving else ""
     short = json.dumps(json.loads(body)) if body else "{…}"
-    return context | {"fields": fields, "body": body, "code": _snippets(endpoint, short)}
+    return context | {"fields": fields, "body": body, "logged": logged, "code": _snippets(endpoint, short)}
 
 
 @page("deployments/playground.html", methods=["POST"])
@@ -178,13 +218,30 @@ def requests(request: HttpRequest, endpoint_id: str) -> dict[str, Any]:
     return context | {"rows": found.items, "hidden": found.hidden}
 
 
+@page("deployments/request.html")
+def one_request(request: HttpRequest, endpoint_id: str, request_id: str) -> dict[str, Any]:
+    """One logged request with its answer, for those who may view the inference table."""
+    endpoint, context = _open(request, endpoint_id, "requests")
+    row = logs.find(request.actor, endpoint, str(request_id))  # type: ignore[attr-defined]
+    return context | {"row": row, "asked_for": _pretty(row.request), "answered": _pretty(row.response)}
+
+
+def _pretty(text: str) -> str:
+    """JSON with line breaks; anything else as it is."""
+    try:
+        return json.dumps(json.loads(text), indent=2)[:PRETTY_MAX]
+    except (ValueError, RecursionError):
+        return text[:PRETTY_MAX]
+
+
 @page("deployments/configs.html")
 def configs(request: HttpRequest, endpoint_id: str) -> dict[str, Any]:
     """What it was told to serve, and what it did serve, from when to when."""
     endpoint, context = _open(request, endpoint_id, "configs")
     rows = page_of(queries.list_configs(endpoint), order=("-number",), token=request.GET.get("page_token"))
+    changed = [(config, queries.changes_since(config)) for config in rows.items]
     served = page_of(queries.list_served(endpoint), order=("-made_at", "-pk"), size=20).items
-    return context | {"page": rows, "served": served}
+    return context | {"page": rows, "rows": changed, "served": served}
 
 
 @page("deployments/log.html", fragments={"log-poll": "deployments/_log.html"})

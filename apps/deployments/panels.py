@@ -1,16 +1,20 @@
-"""What deployments shows on the front page: what answers now, how often, how quickly and how well."""
+"""What deployments shows on pages of others: what answers now, on the front page; Deploy, on models and versions."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import quote
 
 from django.db.models import Case, F, IntegerField, Value, When
 from django.http import HttpRequest
 
+from apps.access.levels import Level
+from apps.access.rail import level_here
 from apps.deployments import queries
 from apps.deployments.models import Endpoint
+from apps.foundation.pages import Frame, page_url
 
 SHOWN = 5
 
@@ -25,6 +29,14 @@ class Live:
     per_second: float
     bad_share: float
     p99_ms: float | None
+
+
+def deploy(request: HttpRequest, frame: Frame) -> Mapping[str, Any] | None:
+    """The Deploy button of models and versions, for those who may use them."""
+    if frame.kind not in ("model", "version") or (level_here(request, frame.resource) or 0) < Level.USE:
+        return None
+    target = f"&target={frame.part}" if frame.kind == "version" else ""
+    return {"href": page_url(request, "deployments:new") + f"?model={quote(frame.resource.path)}{target}"}
 
 
 def live(request: HttpRequest) -> Mapping[str, Any] | None:

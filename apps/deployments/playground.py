@@ -20,6 +20,7 @@ from apps.foundation.ids import new_id
 from apps.sandbox.guest.scorer import frames
 
 SECONDS = 30.0
+NUMBERS = {"long", "integer", "int", "int32", "int64", "double", "float", "float32", "float64"}
 
 
 @dataclass(frozen=True)
@@ -31,11 +32,18 @@ class Field:
     value: str
     required: bool
 
+    @property
+    def kind(self) -> str:
+        """How it is typed in: `bool`, `number` or `text`."""
+        if self.type.startswith("bool"):
+            return "bool"
+        return "number" if self.type in NUMBERS else "text"
 
-def fields_of(served: ServedVersion) -> list[Field]:
-    """The inputs of a version's signature, filled from its example; empty where it has no named columns."""
+
+def fields_of(served: ServedVersion, logged: str = "") -> list[Field]:
+    """The inputs of a version's signature, filled from a logged request or its example; empty where it has no named columns."""
     signature, example = versions.example_of(served)
-    row = _first_row(example)
+    row = _first_row(logged.encode()) or _first_row(example)
     found = []
     for column in signature:
         if not isinstance(column, dict) or not isinstance(column.get("name"), str):
@@ -59,9 +67,11 @@ def example_body(served: ServedVersion) -> str:
 def _first_row(example: bytes | None) -> dict[str, Any]:
     try:
         told = json.loads(example or b"{}")
+        if isinstance(told.get("dataframe_records"), list):
+            return dict(told["dataframe_records"][0])
         split = told["dataframe_split"]
         return dict(zip(split["columns"], split["data"][0], strict=True))
-    except (ValueError, KeyError, TypeError, IndexError, RecursionError):
+    except (ValueError, KeyError, TypeError, IndexError, AttributeError, RecursionError):
         return {}
 
 

@@ -2,43 +2,30 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
-import redis
-from django.conf import settings
 from django.db.models import QuerySet
 
 from apps.access.actor import Actor
 from apps.access.levels import Level
 from apps.access.policy import fetch, visible
-from apps.deployments.counters import BOUNDS_MS, minute_key
-from apps.deployments.models import Endpoint, EndpointConfig, Replica, ServedState, ServedVersion
+from apps.deployments import minutes
+from apps.deployments.models import Endpoint, EndpointConfig, Follows, Replica, ServedState, ServedVersion
 from apps.foundation.errors import NotFound
 from apps.foundation.ids import parse_id
-from apps.registry.models import RegisteredModel
+from apps.registry.models import RegisteredModel, TransitionRequest
+from apps.registry.requests import waiting_in
 from apps.sandbox.client import SandboxUnavailable, sandbox
 
 LOG_BYTES = 64 * 1024
 
 
 @dataclass(frozen=True)
-class Minute:
-    """What an endpoint answered in one minute."""
-
-    at: int
-    requests: int = 0
-    refused: int = 0
-    errors: int = 0
-    buckets: dict[int, int] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
 class Figures:
-    """An endpoint's figures over some minutes, the newest last. Latencies are upper bounds of the histogram's steps."""
+    """An endpoint's figures over some minutes, the newest last. Latencies are read from a histogram, straight within a step."""
 
-    minutes: list[Minute]
+    minutes: list[minutes.Minute]
     requests: int
     refused: int
     errors: int
@@ -99,6 +86,28 @@ def list_configs(endpoint: Endpoint) -> QuerySet[EndpointConfig]:
     return endpoint.configs.select_related("made_by")
 
 
+def changes_since(config: EndpointConfig) -> list[tuple[str, str, str]]:
+    """What a configuration changed: name, before, after; nothing for the first."""
+    before = EndpointConfig.objects.filter(endpoint=config.endpoint_id, number=config.number - 1).first()
+    if before is None:
+        return []
+    pairs = [
+        ("model", before.model_name, config.model_name),
+        ("serves", f"{before.follows} {before.value}", f"{config.follows} {config.value}"),
+        ("replicas", str(before.replicas), str(config.replicas)),
+    ]
+    return [pair for pair in pairs if pair[1] != pair[2]]
+
+
+def waiting_for(endpoint: Endpoint) -> list[TransitionRequest]:
+    """Requests that would change what it serves: to the stage that it follows, of its model. For those who may view the model."""
+    config = endpoint.config
+    if config.follows != Follows.STAGE or config.model is None:
+        return []
+    model = RegisteredModel.objects.select_related("resource").get(pk=config.model_id)
+    return [asked for asked in waiting_in(model) if asked.stage == config.value][:2]
+
+
 def list_replicas(endpoint: Endpoint) -> list[Replica]:
     """The replicas that are alive, and the last few that are not."""
     rows = Replica.objects.filter(served__endpoint=endpoint).select_related("served").order_by("-started_at")
@@ -123,45 +132,15 @@ def service_log(endpoint: Endpoint) -> str:
     return served.log if served is not None else ""
 
 
-def figures(endpoint: Endpoint, minutes: int = 60) -> Figures:
-    """What it answered in the last minutes, from Redis; zeros when Redis is away."""
-    now = int(time.time() // 60)
-    span = range(now - minutes + 1, now + 1)
-    try:
-        with redis.from_url(settings.REDIS_URL) as client, client.pipeline(transaction=False) as pipeline:
-            for minute in span:
-                pipeline.hgetall(minute_key(str(endpoint.pk), minute))
-            answers: list[dict[bytes, bytes]] = pipeline.execute()
-    except (redis.RedisError, OSError):
-        answers = [{} for _ in span]
-    rows = [_minute(at, answer) for at, answer in zip(span, answers, strict=True)]
-    total: dict[int, int] = {}
+def figures(endpoint: Endpoint, span: int = 60) -> Figures:
+    """What it answered in the last minutes."""
+    rows = minutes.series(endpoint, span, points=max(span, 60) if span <= 60 else 96)
+    total = minutes.Minute(rows[0].at)
     for row in rows:
-        for place, count in row.buckets.items():
-            total[place] = total.get(place, 0) + count
+        total.add(row)
     return Figures(
-        rows,
-        sum(row.requests for row in rows),
-        sum(row.refused for row in rows),
-        sum(row.errors for row in rows),
-        *(_quantile(total, share) for share in (0.5, 0.95, 0.99)),
+        rows, total.requests, total.refused, total.errors, *(total.quantile(share) for share in (0.5, 0.95, 0.99))
     )
-
-
-def _minute(at: int, answer: dict[bytes, bytes]) -> Minute:
-    values = {name.decode(): int(count) for name, count in answer.items()}
-    buckets = {int(name[2:]): count for name, count in values.items() if name.startswith("le")}
-    return Minute(at, values.get("requests", 0), values.get("refused", 0), values.get("errors", 0), buckets)
-
-
-def _quantile(buckets: dict[int, int], share: float) -> float | None:
-    total = sum(buckets.values())
-    passed = 0
-    for place in sorted(buckets):
-        passed += buckets[place]
-        if passed >= share * total:
-            return float(BOUNDS_MS[min(place, len(BOUNDS_MS) - 1)])
-    return None
 
 
 def describe(endpoint: Endpoint) -> Endpoint:

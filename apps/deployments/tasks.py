@@ -6,12 +6,17 @@ import logging
 
 from apps.access.models import Workspace
 from apps.access.tasks import upkeep_task
-from apps.deployments import preparation, reconciler, shipping
+from apps.deployments import minutes, preparation, reconciler, shipping
 from apps.deployments.scoring import journal_root
 
 logger = logging.getLogger(__name__)
 
-UPKEEP = {"deployments.reconcile_all": 2, "deployments.ship_predictions": 4, "deployments.clear_served": 3600}
+UPKEEP = {
+    "deployments.reconcile_all": 2,
+    "deployments.ship_predictions": 4,
+    "deployments.keep_minutes": 10,
+    "deployments.clear_served": 3600,
+}
 
 
 @upkeep_task(queue="score")
@@ -52,6 +57,12 @@ def prepare(workspace_id: str, served_id: str) -> None:
 def ship_predictions() -> int:
     """Bring this machine's predictions into the inference tables; how many."""
     return shipping.ship(journal_root())
+
+
+@upkeep_task(queue="score")
+def keep_minutes() -> int:
+    """Make rows of what endpoints answered in the last minutes; how many."""
+    return minutes.keep()
 
 
 @upkeep_task(queue="control")

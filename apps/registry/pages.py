@@ -220,7 +220,7 @@ def open_model(request: HttpRequest, key: str, section: str) -> tuple[Registered
         for label, name, number in names
     ]
     frame = Frame(
-        "model", model.name, crumbs_of(request, model), tabs, resource=model.resource,
+        "model", model.resource.name.rpartition(".")[2], crumbs_of(request, model), tabs, resource=model.resource,
         copy=[("Name", model.name), ("Model URI", f"models:/{model.name}/Production")],
         snippets=snippets(f"models:/{model.name}/Production"),
     )  # fmt: skip
@@ -282,12 +282,11 @@ def _quality(model: RegisteredModel, rows: Sequence[standing.Standing], target: 
         marks.append({"x": start, "label": f"v{period.version.version} released", "tone": "muted"})
         line += [[start, value], [end, value]]
     made = sorted((to_millis(row.version.created_at), row.value) for row in rows if row.value is not None)
-    series = [{"name": "registered", "points": made, "color": 3, "dash": 1}]
+    series = [{"name": "versions", "points": made, "color": 3, "dash": 1}]
     if line:
-        series.insert(0, {"name": "in Production", "points": line, "color": 1, "area": False})
+        series.insert(0, {"name": "Production", "points": line, "color": 1, "area": False})
     return {
         "x": {"type": "time"},
-        "y": {"name": target.key},
         "series": series,
         "marks": marks[-8:],
     }

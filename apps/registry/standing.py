@@ -34,6 +34,16 @@ class Standing:
     signature: str = ""
 
     @property
+    def number(self) -> str:
+        """The version's number as text."""
+        return str(self.version.version)
+
+    @property
+    def id(self) -> str:
+        """The version's id as text."""
+        return str(self.version.pk)
+
+    @property
     def metrics(self) -> Mapping[str, float]:
         """What its run measured."""
         return self.run.metrics if self.run else {}

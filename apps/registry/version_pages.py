@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import mimetypes
+import pprint
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote
@@ -280,11 +281,12 @@ def _steps(chosen: ModelVersion, waiting: list[TransitionRequest]) -> list[tuple
 
 def _approvers(known: Mapping[str, gates.Gate], chosen: ModelVersion, asked: TransitionRequest) -> str:
     """Who may answer a request, in words."""
-    words = []
-    for stage in stages.gates_passed(chosen.stage, asked.stage):
-        gate = known[stage]
-        words += [gates.name_of(one) for one in gate.keepers] + [f"whoever can {gate.level.word}"]
-    return ", ".join(dict.fromkeys(words)) or "whoever can edit"
+    passed = [known[stage] for stage in stages.gates_passed(chosen.stage, asked.stage)]
+    if not passed:
+        return "whoever can edit"
+    strictest = max(gate.level for gate in passed)
+    keepers = [gates.name_of(one) for gate in passed if gate.level == strictest for one in gate.keepers]
+    return ", ".join(dict.fromkeys([*keepers, f"whoever can {strictest.word}"]))
 
 
 def _flavor(facts: Mapping[str, Any]) -> str:
@@ -307,7 +309,7 @@ def _example(chosen: ModelVersion, as_json: bool = False) -> str:
         row = dict(zip(split["columns"], split["data"][0], strict=True))
     except (NotFound, Invalid, ValueError, KeyError, TypeError, IndexError, RecursionError):
         return ""
-    return json.dumps({"dataframe_records": [row]}) if as_json else repr([row])
+    return json.dumps({"dataframe_records": [row]}) if as_json else pprint.pformat([row], width=64, sort_dicts=False)
 
 
 def _curl(served: list[serving.Serving], body: str) -> dict[str, str]:

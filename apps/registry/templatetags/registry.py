@@ -27,6 +27,12 @@ def signed(value: float) -> Any:
     return f"+{text}" if value > 0 else text
 
 
+@register.filter
+def share(value: float) -> str:
+    """A change as a share, with its sign: `+1.7 %`."""
+    return f"{value * 100:+.1f} %".replace("-", "−")
+
+
 @register.simple_tag(takes_context=True)
 def node_url(context: Context, node: SeenNode) -> str:
     """The address of what lineage knows."""

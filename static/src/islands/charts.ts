@@ -51,7 +51,7 @@ export const axis = (more: Record<string, unknown> = {}): Record<string, unknown
     axisLine: { show: false },
     axisTick: { show: false },
     splitLine: { show: true, lineStyle: { color: css('--chart-grid') } },
-    axisLabel: { color: css('--chart-axis'), fontSize: 11, ...(axisLabel as object) },
+    axisLabel: { color: css('--chart-axis'), fontSize: 11, hideOverlap: true, ...(axisLabel as object) },
     nameTextStyle: { color: css('--chart-axis'), fontSize: 11, align: 'left', padding: 0 },
     ...rest,
   };

@@ -13,11 +13,19 @@ export const cell = (type: string, text: string): Cell => {
   return text;
 };
 
+/** What is wrong with what was typed for a column, or the empty text. */
+export const fault = (type: string, text: string, required: boolean): string => {
+  if (text.trim() === '') return required ? 'The signature needs a value here.' : '';
+  if (/^(long|integer|int|int32|int64)$/.test(type) && !/^\s*-?\d+\s*$/.test(text)) return 'A whole number.';
+  if (/^(double|float|float32|float64)$/.test(type) && Number.isNaN(Number(text))) return 'A number, such as 12.5.';
+  return '';
+};
+
 class Playground extends HTMLElement {
   connectedCallback(): void {
     const form = one<HTMLFormElement>('form', this);
     if (!form) return;
-    form.addEventListener('input', () => this.#write(form));
+    form.addEventListener('input', event => { this.#write(form); if (event.target instanceof HTMLElement) this.#mark(event.target, ''); });
     form.addEventListener('submit', event => { event.preventDefault(); void this.#send(form); });
     this.#write(form);
   }
@@ -30,6 +38,34 @@ class Playground extends HTMLElement {
     return JSON.stringify({ dataframe_records: [row] }, null, 2);
   }
 
+  /** Marks every field that cannot be sent; the first of them. */
+  #check(form: HTMLFormElement): HTMLElement | undefined {
+    let first: HTMLElement | undefined;
+    for (const field of all<HTMLInputElement | HTMLSelectElement>('[data-column]', form)) {
+      const sentence = fault(field.dataset.type ?? 'string', field.value, field.dataset.required !== undefined && !/^str/.test(field.dataset.type ?? 'string'));
+      this.#mark(field, sentence);
+      if (sentence) first ??= field;
+    }
+    return first;
+  }
+
+  /** Shows a sentence beside a field, or takes it away. */
+  #mark(field: HTMLElement, sentence: string): void {
+    const box = one(`#${field.id}-err`, this);
+    if (!box) return;
+    box.textContent = sentence;
+    box.hidden = !sentence;
+    field.toggleAttribute('aria-invalid', Boolean(sentence));
+    if (sentence) { field.setAttribute('aria-invalid', 'true'); field.setAttribute('aria-describedby', box.id); } else field.removeAttribute('aria-describedby');
+  }
+
+  /** The model's own complaint, beside the column that it names. */
+  #blame(form: HTMLFormElement, text: string): void {
+    const named = all<HTMLElement>('[data-column]', form).filter(field => new RegExp(`['"\u201c\u2018\\s]${(field.dataset.column ?? '').replace(/[.*+?^${}()|[\]\\]/g, '\\$&')}['"\u201d\u2019\\s:]`).test(text));
+    const [field] = named;
+    if (named.length === 1 && field) { this.#mark(field, 'The model refused this value; see the answer.'); field.focus(); }
+  }
+
   #write(form: HTMLFormElement): void {
     const shown = one('[data-request]', this);
     if (shown) shown.textContent = this.#body(form);
@@ -38,6 +74,8 @@ class Playground extends HTMLElement {
   async #send(form: HTMLFormElement): Promise<void> {
     const answer = one('[data-answer]', this), status = one('[data-status]', this), button = one('button[type=submit]', form);
     if (!answer || !status) return;
+    const wrong = this.#check(form);
+    if (wrong) { wrong.focus(); return; }
     const workspace = this.getAttribute('workspace') ?? '';
     const token = one<HTMLMetaElement>('meta[name=csrf-token]')?.content ?? '';
     button?.setAttribute('aria-busy', 'true');
@@ -53,6 +91,7 @@ class Playground extends HTMLElement {
       answer.textContent = shown;
       const big = one('[data-prediction]', this);
       if (big) big.textContent = response.ok ? firstPrediction(text) : '';
+      if (response.status >= 400 && response.status < 500) this.#blame(form, text);
     } catch {
       status.textContent = 'no answer';
       status.className = 'badge bad';
