@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from uuid import UUID
 
@@ -75,40 +76,48 @@ def keep() -> int:
     return len(told)
 
 
-def read(client: redis.Redis, endpoint_id: object, numbers: list[int]) -> list[Minute]:
-    """Minutes as Redis has them."""
+def read(client: redis.Redis, pairs: Sequence[tuple[UUID, int]]) -> list[Minute]:
+    """Minutes of endpoints as Redis has them."""
     with client.pipeline(transaction=False) as pipeline:
-        for number in numbers:
-            pipeline.hgetall(minute_key(str(endpoint_id), number))
+        for key, number in pairs:
+            pipeline.hgetall(minute_key(str(key), number))
         answers: list[dict[bytes, bytes]] = pipeline.execute()
-    return [_minute(number, answer) for number, answer in zip(numbers, answers, strict=True)]
+    return [_minute(number, answer) for (_, number), answer in zip(pairs, answers, strict=True)]
 
 
 def series(endpoint: Endpoint, minutes: int, points: int = 96) -> list[Minute]:
     """The last minutes, the newest last, in at most about so many points of one length each; from rows, the newest from Redis."""
+    return series_of([endpoint], minutes, points)[endpoint.pk]
+
+
+def series_of(endpoints: Sequence[Endpoint], minutes: int, points: int = 96) -> dict[UUID, list[Minute]]:
+    """The same of several endpoints, by key, with one statement and one trip to Redis."""
     last = int(time.time() // 60)
     span = max(1, round(minutes / points))
     first = (last - minutes + 1) // span * span
-    steps = {at: Minute(at, span=span) for at in range(first, last + 1, span)}
-    fresh = {row.at: row for row in _fresh(endpoint, max(first, last - 2 * DONE_AFTER_MINUTES), last)}
-    rows = endpoint.minutes.filter(minute__gte=first).exclude(minute__in=list(fresh))
-    for values in rows.values_list("minute", "requests", "refused", "errors", "buckets"):
-        number, *counts, buckets = values
-        if number <= last:
-            steps[number // span * span].add(Minute(number, *counts, {int(k): v for k, v in buckets.items()}))
-    for row in fresh.values():
-        steps[row.at // span * span].add(row)
-    return list(steps.values())
+    found = {one.pk: {at: Minute(at, span=span) for at in range(first, last + 1, span)} for one in endpoints}
+    fresh = _fresh(list(found), max(first, last - 2 * DONE_AFTER_MINUTES), last)
+    rows = EndpointMinute.objects.filter(endpoint__in=list(found), minute__gte=first, minute__lte=last)
+    for key, number, *counts, buckets in rows.values_list(
+        "endpoint_id", "minute", "requests", "refused", "errors", "buckets"
+    ):
+        if (key, number) not in fresh:
+            steps = {int(place): count for place, count in buckets.items()}
+            found[key][number // span * span].add(Minute(number, *counts, steps))
+    for (key, number), row in fresh.items():
+        found[key][number // span * span].add(row)
+    return {key: list(steps.values()) for key, steps in found.items()}
 
 
-def _fresh(endpoint: Endpoint, first: int, last: int) -> list[Minute]:
+def _fresh(keys: Sequence[UUID], first: int, last: int) -> dict[tuple[UUID, int], Minute]:
     """What Redis has of these minutes; nothing when it is away, and then the rows have to do."""
+    pairs = [(key, number) for key in keys for number in range(first, last + 1)]
     try:
         with redis.from_url(settings.REDIS_URL) as client:
-            found = read(client, endpoint.pk, list(range(first, last + 1)))
+            found = read(client, pairs)
     except (redis.RedisError, OSError):
-        return []
-    return [row for row in found if row.requests]
+        return {}
+    return {pair: row for pair, row in zip(pairs, found, strict=True) if row.requests}
 
 
 def _write(client: redis.Redis, workspace_id: UUID, endpoint_id: UUID, numbers: list[int]) -> None:
@@ -126,7 +135,7 @@ def _write(client: redis.Redis, workspace_id: UUID, endpoint_id: UUID, numbers: 
                 errors=row.errors,
                 buckets={str(place): count for place, count in row.buckets.items()},
             )
-            for row in read(client, endpoint_id, numbers)
+            for row in read(client, [(endpoint_id, number) for number in numbers])
             if row.requests
         ]
         EndpointMinute.objects.bulk_create(

@@ -40,8 +40,9 @@ def list_endpoints(request: HttpRequest) -> dict[str, Any] | HttpResponse:
     if state := wanted.get("state"):
         found = found.filter(state=state)
     rows = page_of(found, order=("-resource__created_at", "-pk"), token=request.GET.get("page_token"))
+    figures = queries.figures_of(rows.items)
     for endpoint in queries.with_serving(rows.items):
-        endpoint.figures = queries.figures(endpoint)
+        endpoint.figures = figures[endpoint.pk]
         endpoint.bars = [minute.requests for minute in endpoint.figures.minutes][-BARS:]
     models = queries.list_models(actor)
     return {"page_title": "Deployments", "page": rows, "filter": wanted, "models": models, "follows": Follows.choices}
@@ -130,7 +131,8 @@ def detail(request: HttpRequest, endpoint_id: str) -> dict[str, Any] | HttpRespo
     recent = hour.minutes[-6:-1]
     lines = hour.minutes[-BARS:-1]
     replicas = queries.list_replicas(endpoint)
-    model = endpoint.config.model
+    config = queries.list_configs(endpoint).filter(valid_to__isnull=True).select_related("model").first()
+    model = config.model if config else None
     version = versions.find_version(context["serving"]) if context["serving"] else None
     return context | {
         "figures": hour,
@@ -151,7 +153,7 @@ def detail(request: HttpRequest, endpoint_id: str) -> dict[str, Any] | HttpRespo
         "busy": endpoint.state in ("starting", "updating"),
         "version": version,
         "model_url": model_url(request, model, version.version if version else None),
-        "asked": queries.waiting_for(endpoint) if model_url(request, model) else [],
+        "asked": queries.waiting_for(config) if config and model_url(request, model) else [],
     }
 
 

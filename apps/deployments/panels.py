@@ -52,11 +52,12 @@ def live(request: HttpRequest) -> Mapping[str, Any] | None:
         output_field=IntegerField(),
     )
     rows = seen.order_by(trouble, F("resource__updated_at").desc(), "pk")[:SHOWN]
-    return {"endpoints": [_live(endpoint) for endpoint in queries.with_serving(list(rows))], "total": total}
+    shown = queries.with_serving(list(rows))
+    figures = queries.figures_of(shown)
+    return {"endpoints": [_live(endpoint, figures[endpoint.pk]) for endpoint in shown], "total": total}
 
 
-def _live(endpoint: Endpoint) -> Live:
-    figures = queries.figures(endpoint)
+def _live(endpoint: Endpoint, figures: queries.Figures) -> Live:
     line = [minute.requests for minute in figures.minutes]
     # The current minute has only begun: the rate is that of the last five whole ones.
     recent = line[-6:-1]

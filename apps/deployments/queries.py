@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from uuid import UUID
 
 from django.db.models import QuerySet
 
@@ -99,9 +100,8 @@ def changes_since(config: EndpointConfig) -> list[tuple[str, str, str]]:
     return [pair for pair in pairs if pair[1] != pair[2]]
 
 
-def waiting_for(endpoint: Endpoint) -> list[TransitionRequest]:
-    """Requests that would change what it serves: to the stage that it follows, of its model. For those who may view the model."""
-    config = endpoint.config
+def waiting_for(config: EndpointConfig) -> list[TransitionRequest]:
+    """Requests that would change what is served: to the stage that is followed, of the model. For those who may view the model."""
     if config.follows != Follows.STAGE or config.model is None:
         return []
     model = RegisteredModel.objects.select_related("resource").get(pk=config.model_id)
@@ -134,13 +134,19 @@ def service_log(endpoint: Endpoint) -> str:
 
 def figures(endpoint: Endpoint, span: int = 60) -> Figures:
     """What it answered in the last minutes."""
-    rows = minutes.series(endpoint, span, points=max(span, 60) if span <= 60 else 96)
-    total = minutes.Minute(rows[0].at)
-    for row in rows:
-        total.add(row)
-    return Figures(
-        rows, total.requests, total.refused, total.errors, *(total.quantile(share) for share in (0.5, 0.95, 0.99))
-    )
+    return figures_of([endpoint], span)[endpoint.pk]
+
+
+def figures_of(endpoints: Sequence[Endpoint], span: int = 60) -> dict[UUID, Figures]:
+    """What each of these answered in the last minutes, by its key."""
+    found = {}
+    for key, rows in minutes.series_of(endpoints, span, points=max(span, 60) if span <= 60 else 96).items():
+        total = minutes.Minute(rows[0].at)
+        for row in rows:
+            total.add(row)
+        parts = [total.quantile(share) for share in (0.5, 0.95, 0.99)]
+        found[key] = Figures(rows, total.requests, total.refused, total.errors, *parts)
+    return found
 
 
 def describe(endpoint: Endpoint) -> Endpoint:

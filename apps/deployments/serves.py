@@ -21,8 +21,10 @@ TONES = {EndpointState.READY: "ok", EndpointState.UPDATING: "ok", EndpointState.
 def now(actor: Actor, model: RegisteredModel) -> Iterator[Serving]:
     """The endpoints that serve a version of the model and that the actor may see, with their last hour."""
     rows = _of(actor, model).filter(state=ServedState.SERVING).order_by("endpoint__name", "-valid_from")
-    for served in rows[:ENDPOINTS_MAX]:
-        found = queries.figures(served.endpoint)
+    shown = list(rows[:ENDPOINTS_MAX])
+    figures = queries.figures_of([served.endpoint for served in shown])
+    for served in shown:
+        found = figures[served.endpoint_id]
         bad = found.refused + found.errors
         note = f"{found.requests:,} in the last hour" + (f", p99 {found.p99_ms:g} ms" if found.p99_ms else "")
         note += f", {bad:,} errors" if bad else ""
