@@ -66,7 +66,11 @@ def known(actor: Actor, chosen: Target | None, folder: str) -> list[Known]:
     counts = {part: sum(column.part == part for column in columns) for part in signatures.PARTS}
     example = "example kept" if version.facts.get("input_example") else "no input example"
     found = [
-        Known(bool(columns), "Signature", f"{counts['inputs']} inputs, {counts['outputs']} outputs, {example}")
+        Known(
+            bool(columns),
+            "Signature",
+            f"{_count(counts['inputs'], 'input')}, {_count(counts['outputs'], 'output')}, {example}",
+        )
         if columns
         else Known(False, "Signature", "none: it takes whatever comes"),
         Known(version.files_at is not None, "Files", f"{version.bytes / 1e6:,.1f} MB kept with the version")
@@ -83,7 +87,7 @@ def known(actor: Actor, chosen: Target | None, folder: str) -> list[Known]:
     seen = place is not None and visible(Resource.objects.filter(pk=place.pk), actor, Level.DISCOVER).exists()
     if place is not None and seen:
         people = len(who_may(place, Level.USE))
-        found.append(Known(True, "Who may ask", f"can use and above in {folder}: {people} members, and you"))
+        found.append(Known(True, "Who may ask", f"can use and above in {folder}: {_count(people, 'member')}"))
     else:
         found.append(Known(False, "Folder", f"{folder} is not there, or not shared with you"))
     return found
@@ -106,3 +110,7 @@ def free_name(model: RegisteredModel) -> str:
     base = re.sub(r"[^a-z0-9]+", "-", model.resource.name.rpartition(".")[2].lower()).strip("-")[:50] or "endpoint"
     taken = set(Endpoint.objects.filter(name__startswith=base).values_list("name", flat=True))
     return next(name for name in (base, *(f"{base}-{n}" for n in range(2, 10_000))) if name not in taken)
+
+
+def _count(number: int, word: str) -> str:
+    return f"{number} {word}" if number == 1 else f"{number} {word}s"

@@ -139,8 +139,8 @@ def detail(request: HttpRequest, endpoint_id: str) -> dict[str, Any] | HttpRespo
         # the current minute has only begun: the rate is that of the last five whole ones
         "per_second": sum(minute.requests for minute in recent) / (60 * len(recent)),
         "requests_line": [minute.requests for minute in lines],
-        "p50_line": [minute.quantile(0.5) for minute in lines],
-        "p99_line": [minute.quantile(0.99) for minute in lines],
+        "p50_line": [value for minute in lines if (value := minute.quantile(0.5))],
+        "p99_line": [value for minute in lines if (value := minute.quantile(0.99))],
         "errors_line": [minute.errors + minute.refused for minute in lines],
         "bad_share": (hour.errors + hour.refused) / hour.requests if hour.requests else 0,
         "charts": charts.charts(endpoint, found.minutes),

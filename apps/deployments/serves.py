@@ -26,7 +26,7 @@ def now(actor: Actor, model: RegisteredModel) -> Iterator[Serving]:
     for served in shown:
         found = figures[served.endpoint_id]
         bad = found.refused + found.errors
-        note = f"{found.requests:,} in the last hour" + (f", p99 {found.p99_ms:g} ms" if found.p99_ms else "")
+        note = f"{found.requests:,} in the last hour" + (f", p99 {found.p99_ms:.3g} ms" if found.p99_ms else "")
         note += f", {bad:,} errors" if bad else ""
         yield Serving(
             version_id=served.model_version_id,

@@ -115,6 +115,7 @@ def detail(request: HttpRequest, model: str) -> dict[str, Any] | HttpResponse:
     return context | {
         "page": rows,
         "rows": [(row, [one for one in waiting if one.version_id == row.version.pk]) for row in shown],
+        "signatures": any(row.signature for row in shown),
         "lanes": [
             Lane(
                 stage,
@@ -288,5 +289,15 @@ def _quality(model: RegisteredModel, rows: Sequence[standing.Standing], target: 
     return {
         "x": {"type": "time"},
         "series": series,
-        "marks": marks[-8:],
+        "marks": _apart(marks),
     }
+
+
+def _apart(marks: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The newest marks that do not stand on each other."""
+    shown: list[dict[str, Any]] = []
+    least = (to_millis(now()) - marks[0]["x"]) / 12 if marks else 0
+    for mark in reversed(marks):
+        if not shown or shown[0]["x"] - mark["x"] > least:
+            shown.insert(0, mark)
+    return shown[-8:]

@@ -33,7 +33,7 @@ const option = (spec: Spec): Option => {
   const kind = spec.type ?? 'line';
   const marks = (spec.marks ?? []).map(item => mark({ ...(item.y === undefined ? { xAxis: item.x } : { yAxis: item.y }) }, item.label, `--${item.tone ?? 'bad'}-fg`));
   return {
-    grid: { left: 6, right: kind === 'line' ? 60 : 10, top: spec.y?.name ? 26 : 12, bottom: spec.x?.name ? 20 : 4, containLabel: true },
+    grid: { left: 6, right: kind === 'line' ? 74 : 10, top: spec.y?.name ? 26 : 12, bottom: spec.x?.name ? 20 : 4, containLabel: true },
     xAxis: axis({ type: spec.x?.type ?? 'value', name: spec.x?.name, nameLocation: 'middle', nameGap: 22, min: spec.x?.min, max: spec.x?.max, splitLine: { show: false } }),
     yAxis: axis({ type: spec.y?.log ? 'log' : 'value', name: spec.y?.name, scale: !(spec.y?.zero ?? kind === 'bar'), min: spec.y?.min, max: spec.y?.max }),
     tooltip: tip({ trigger: kind === 'scatter' ? 'item' : 'axis', axisPointer: { type: 'line', lineStyle: { color: css('--line-control') } } }),
