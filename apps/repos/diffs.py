@@ -158,6 +158,20 @@ def _hunks(section: str) -> tuple[list[Hunk], bool]:
     return hunks, False
 
 
+def text_hunk(old: str, new: str) -> Hunk:
+    """Two short texts as one hunk with all their lines."""
+    before, after = old.splitlines()[:FILE_LINES], new.splitlines()[:FILE_LINES]
+    lines: list[Line] = []
+    for kind, a, b, c, d in SequenceMatcher(None, before, after, autojunk=False).get_opcodes():
+        if kind == "equal":
+            pairs = zip(range(a, b), range(c, d), strict=True)
+            lines += [Line("same", one + 1, two + 1, before[one][:LINE_CHARACTERS]) for one, two in pairs]
+            continue
+        lines += [Line("del", at + 1, None, before[at][:LINE_CHARACTERS]) for at in range(a, b)]
+        lines += [Line("add", None, at + 1, after[at][:LINE_CHARACTERS]) for at in range(c, d)]
+    return Hunk(1, 1, "", lines)
+
+
 def side_by_side(hunk: Hunk) -> list[tuple[Side, Side]]:
     """The hunk as rows of old and new, deleted lines beside the added ones that replace them."""
     rows: list[tuple[Side, Side]] = []

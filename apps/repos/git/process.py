@@ -7,11 +7,13 @@ import selectors
 import shutil
 import signal
 import subprocess
+import tempfile
 import time
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import closing
 from functools import cache
 from pathlib import Path
+from typing import IO, Any
 
 from apps.foundation.errors import Unavailable
 
@@ -63,9 +65,9 @@ class OutputTooLarge(Exception):
 class GitFailed(Exception):
     """git ended with an error; `said` is for logs, never for people outside."""
 
-    def __init__(self, code: int, said: str) -> None:
+    def __init__(self, code: int, said: str, output: bytes = b"") -> None:
         super().__init__(f"git ended with {code}: {said[:500]}")
-        self.code, self.said = code, said
+        self.code, self.said, self.output = code, said, output
 
 
 @cache
@@ -120,7 +122,7 @@ def start(
     repository: Path,
     argv: Sequence[str],
     *,
-    stdin: int = subprocess.DEVNULL,
+    stdin: Any = subprocess.DEVNULL,
     **extra: str,
 ) -> subprocess.Popen[bytes]:
     """A running git process in a group of its own, output piped."""
@@ -150,28 +152,40 @@ def run(
     cap: int = OUTPUT_BYTES,
     cut: bool = False,
     seconds: float = SECONDS,
+    extra: Mapping[str, str] | None = None,
+    source: IO[bytes] | None = None,
 ) -> bytes:
     """What git prints, up to `cap` bytes: past that OutputTooLarge, or with `cut` the beginning."""
     output = bytearray()
-    with closing(stream(repository, *argv, given=given, seconds=seconds)) as pieces:
-        for piece in pieces:
-            output += piece
-            if len(output) > cap:
-                if cut:
-                    return bytes(output[:cap])
-                raise OutputTooLarge
+    try:
+        with closing(stream(repository, *argv, given=given, seconds=seconds, extra=extra, source=source)) as pieces:
+            for piece in pieces:
+                output += piece
+                if len(output) > cap:
+                    if cut:
+                        return bytes(output[:cap])
+                    raise OutputTooLarge
+    except GitFailed as error:
+        raise GitFailed(error.code, error.said, bytes(output)) from error
     return bytes(output)
 
 
-def stream(repository: Path, *argv: str, given: bytes = b"", seconds: float = SECONDS) -> Generator[bytes, None, None]:
-    """What git prints, piece by piece; the process dies with the iterator."""
-    process = start(repository, argv, stdin=subprocess.PIPE if given else subprocess.DEVNULL)
+def stream(
+    repository: Path,
+    *argv: str,
+    given: bytes = b"",
+    seconds: float = SECONDS,
+    extra: Mapping[str, str] | None = None,
+    source: IO[bytes] | None = None,
+) -> Generator[bytes, None, None]:
+    """What git prints, piece by piece; the process dies with the iterator. `given` or an open file is its input."""
+    with tempfile.TemporaryFile() as question:  # a pipe would have to be fed while git already answers
+        question.write(given)
+        question.seek(0)
+        process = start(repository, argv, stdin=source or question, **(extra or {}))
     deadline = time.monotonic() + seconds
     said = bytearray()
     try:
-        if process.stdin is not None:
-            process.stdin.write(given)  # always less than a pipe holds, so this does not wait
-            process.stdin.close()
         with selectors.DefaultSelector() as waiting:
             for pipe in filter(None, (process.stdout, process.stderr)):
                 waiting.register(pipe, selectors.EVENT_READ)

@@ -6,11 +6,12 @@ import re
 import shutil
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from apps.foundation.errors import Conflict, Invalid, NotFound, Unavailable
 from apps.repos import refnames
@@ -106,9 +107,22 @@ class Diff:
 
 @dataclass(frozen=True)
 class Repository:
-    """A bare repository by its folder, which storage assigned."""
+    """A bare repository by its folder, which storage assigned; `aside` is a folder of objects that are not kept yet."""
 
     path: Path
+    aside: Path | None = None
+
+    @property
+    def _extra(self) -> dict[str, str]:
+        if self.aside is None:
+            return {}
+        return {
+            "GIT_OBJECT_DIRECTORY": str(self.aside),
+            "GIT_ALTERNATE_OBJECT_DIRECTORIES": str(self.path / "objects"),
+        }
+
+    def _run(self, *argv: str, more: Mapping[str, str] | None = None, **limits: Any) -> bytes:
+        return run(self.path, *argv, extra={**self._extra, **(more or {})}, **limits)
 
     # -- life ---------------------------------------------------------------------------------------------
 
@@ -136,14 +150,13 @@ class Repository:
     def set_default_branch(self, branch: str) -> None:
         """Make a branch the one that a clone checks out."""
         refnames.require_ref_name(branch, "branch")
-        run(self.path, "symbolic-ref", "HEAD", f"refs/heads/{branch}")
+        self._run("symbolic-ref", "HEAD", f"refs/heads/{branch}")
 
     def create_branch(self, branch: str, commit: str) -> None:
         """A new branch at a commit; Conflict when the name is taken."""
         ref = f"refs/heads/{refnames.require_ref_name(branch, 'branch')}"
         try:
-            run(
-                self.path,
+            self._run(
                 "update-ref",
                 "--create-reflog",
                 ref,
@@ -159,14 +172,14 @@ class Repository:
         """Remove a branch that still names this commit; Conflict when somebody moved it."""
         ref = f"refs/heads/{refnames.require_ref_name(branch, 'branch')}"
         try:
-            run(self.path, "update-ref", "-d", ref, refnames.require_sha(commit))
+            self._run("update-ref", "-d", ref, refnames.require_sha(commit))
         except GitFailed as error:
             raise Conflict(f"The branch {branch} has moved or is gone; look again.") from error
 
     def keep(self, commit: str) -> None:
         """Keep a commit for ever, whatever becomes of its branches: something was made from it."""
         sha = refnames.require_sha(commit)
-        run(self.path, "update-ref", f"refs/boathouse/keep/{sha}", sha)
+        self._run("update-ref", f"refs/boathouse/keep/{sha}", sha)
 
     def tidy(self) -> None:
         """Pack what pushes left, drop what nothing names after two weeks, and clear what broken pushes left behind."""
@@ -178,14 +191,14 @@ class Repository:
             with suppress(FileNotFoundError):
                 if path.stat().st_mtime < time.time() - LEFTOVER_SECONDS:
                     shutil.rmtree(path) if path.is_dir() else path.unlink()
-        run(self.path, "-c", "gc.auto=2000", "gc", "--quiet", "--auto", seconds=process.CPU_SECONDS)
+        self._run("-c", "gc.auto=2000", "gc", "--quiet", "--auto", seconds=process.CPU_SECONDS)
 
     # -- names --------------------------------------------------------------------------------------------
 
     def refs(self, kind: str = "heads") -> dict[str, str]:
         """Every branch (or, with "tags", tag) and the object it names, in order of name."""
         prefix = f"refs/{kind}/"
-        lines = run(self.path, "for-each-ref", "--format=%(objectname) %(refname)", prefix).decode(errors="replace")
+        lines = self._run("for-each-ref", "--format=%(objectname) %(refname)", prefix).decode(errors="replace")
         pairs = (line.split(" ", 1) for line in lines.splitlines())
         return {name.removeprefix(prefix): sha for sha, name in pairs}
 
@@ -196,7 +209,7 @@ class Repository:
         wanted = [f"refs/{kind}/{refnames.require_ref_name(name)}" for name in names]
         form = "%(refname)%00%(objectname)%00%(*objectname)%00%(subject)%00%(*subject)%00%(authorname)%00%(*authorname)"
         form += "%00%(authordate:iso-strict)%00%(*authordate:iso-strict)%01"
-        said = run(self.path, "for-each-ref", f"--format={form}", "--", *wanted).decode(errors="replace")
+        said = self._run("for-each-ref", f"--format={form}", "--", *wanted).decode(errors="replace")
         found = []
         for record in said.split("\x01\n")[:-1]:
             name, sha, inner, *pairs = record.split("\x00")
@@ -224,7 +237,7 @@ class Repository:
         elif refnames.is_short_sha(ref):
             candidates.append(ref)
         asked = "".join(f"{candidate}^{{commit}}\n" for candidate in candidates).encode()
-        for line in run(self.path, "cat-file", "--batch-check", given=asked).decode(errors="replace").splitlines():
+        for line in self._run("cat-file", "--batch-check", given=asked).decode(errors="replace").splitlines():
             sha, _, rest = line.partition(" ")
             if rest.startswith("commit ") and refnames.is_sha(sha):
                 return sha
@@ -233,8 +246,12 @@ class Repository:
     def ahead_behind(self, base: str, head: str) -> tuple[int, int]:
         """How many commits `head` has that `base` lacks, and the other way round."""
         pair = f"{refnames.require_sha(base)}...{refnames.require_sha(head)}"
-        behind, ahead = run(self.path, "rev-list", "--left-right", "--count", pair, "--").split()
+        behind, ahead = self._run("rev-list", "--left-right", "--count", pair, "--").split()
         return int(ahead), int(behind)
+
+    def is_shared(self, sha: str) -> bool:
+        """Whether some branch that everybody sees has this commit."""
+        return not self._run("rev-list", "--max-count=1", refnames.require_sha(sha), "--not", "--branches", "--")
 
     def reached(self, ref: str, old: str, new: str) -> bool:
         """Whether a ref stands at `new`, or once moved from `old` to it (its log remembers, also after a crash)."""
@@ -267,7 +284,7 @@ class Repository:
 
     def commit_count(self, sha: str) -> int:
         """How many commits led to this one, itself included."""
-        return int(run(self.path, "rev-list", "--count", refnames.require_sha(sha), "--"))
+        return int(self._run("rev-list", "--count", refnames.require_sha(sha), "--"))
 
     def last_changes(self, sha: str, path: str = "", among: int = 500) -> dict[str, Commit]:
         """For each name in a folder the newest commit that touched it, as far as the last `among` commits tell."""
@@ -281,7 +298,7 @@ class Repository:
         ]
         argv += [refnames.require_sha(sha), "--", *([path] if path else [])]
         try:
-            words = run(self.path, *argv, cut=True, seconds=5).split(b"\x00")
+            words = self._run(*argv, cut=True, seconds=5).split(b"\x00")
         except Unavailable:
             return {}  # a very long history: the list does without its last column
         newest: dict[str, Commit] = {}
@@ -301,7 +318,7 @@ class Repository:
 
     def _log(self, *argv: str) -> list[Commit]:
         try:
-            words = run(self.path, *_LOG, f"--format={_COMMIT_FORMAT}", *argv).split(b"\x00")
+            words = self._run(*_LOG, f"--format={_COMMIT_FORMAT}", *argv).split(b"\x00")
         except GitFailed as error:
             raise NotFound("That commit is not in this repository.") from error
         except OutputTooLarge as error:
@@ -338,21 +355,41 @@ class Repository:
         """Every file, link and submodule of a commit, whole paths."""
         return self._entries(refnames.require_sha(sha), recursive=True)
 
+    def blobs(self, sha: str, paths: list[str]) -> dict[str, Entry]:
+        """What stands at these paths of a commit, as far as anything does."""
+        refnames.require_sha(sha)
+        found: dict[str, Entry] = {}
+        for at in range(0, len(paths), 500):
+            some = [refnames.require_path(path) for path in paths[at : at + 500]]
+            found |= {entry.path: entry for entry in self._entries(sha, *some)}
+        return found
+
+    def changed_paths(self, old: str, new: str) -> set[str]:
+        """The paths that differ between two commits or trees; a renamed file is two of them."""
+        pair = (refnames.require_sha(old), refnames.require_sha(new))
+        said = self._run("diff-tree", "-r", "-z", "--name-only", "--no-renames", *pair, cap=process.OUTPUT_BYTES * 4)
+        return {name.decode(errors="replace") for name in said.split(b"\x00") if name}
+
     def file(self, sha: str, path: str, limit: int = FILE_VIEW_BYTES) -> Blob:
         """A file's text at a commit, cut at `limit` bytes; a binary file is only named as such."""
         entry = self.entry(sha, path)
         if entry.kind not in ("file", "link"):
             raise Invalid(f"{path} is a {entry.kind}, not a file.", fields={"path": "Not a file."})
-        content = run(self.path, "cat-file", "blob", entry.sha, cap=limit, cut=True)
+        content = self._run("cat-file", "blob", entry.sha, cap=limit, cut=True)
         is_binary = b"\x00" in content[:_SNIFF_BYTES]
         text = "" if is_binary else content.decode(errors="replace")
         return Blob(entry, is_binary, (entry.size_bytes or 0) > len(content), text)
 
+    def blob(self, sha: str, cap: int) -> bytes:
+        """An object's bytes by its id, up to `cap`; nothing for forty zeros."""
+        none = refnames.require_sha(sha) == refnames.ZERO
+        return b"" if none else self._run("cat-file", "blob", sha, cap=cap, cut=True)
+
     def content(self, entry: Entry, seconds: float = 300) -> Iterator[bytes]:
         """A file's bytes, piece by piece."""
-        return process.stream(self.path, "cat-file", "blob", entry.sha, seconds=seconds)
+        return process.stream(self.path, "cat-file", "blob", entry.sha, seconds=seconds, extra=self._extra)
 
-    def _entries(self, tree: str, path: str = "", recursive: bool = False) -> Iterator[Entry]:
+    def _entries(self, tree: str, *paths: str, recursive: bool = False) -> Iterator[Entry]:
         argv = [
             "ls-tree",
             "-z",
@@ -361,11 +398,11 @@ class Repository:
             *(["-r"] if recursive else []),
             "--",
             tree,
-            *([path] if path else []),
+            *filter(None, paths),
         ]
         rest = b""
         try:
-            with closing(process.stream(self.path, *argv, seconds=60)) as pieces:
+            with closing(process.stream(self.path, *argv, seconds=60, extra=self._extra)) as pieces:
                 for piece in pieces:
                     *lines, rest = (rest + piece).split(b"\x00")
                     yield from map(_entry, lines)
@@ -396,8 +433,7 @@ class Repository:
         ]
         try:
             listed = parse_raw(
-                run(
-                    self.path,
+                self._run(
                     *argv,
                     "--raw",
                     "--numstat",
@@ -406,8 +442,7 @@ class Repository:
                     cut=True,
                 )
             )
-            patch = run(
-                self.path,
+            patch = self._run(
                 *argv,
                 "--patch",
                 f"--unified={context:d}",
@@ -424,8 +459,7 @@ class Repository:
         """The commit where two histories part; NotFound when they have nothing in common."""
         try:
             return (
-                run(
-                    self.path,
+                self._run(
                     "merge-base",
                     refnames.require_sha(one),
                     refnames.require_sha(other),
@@ -438,7 +472,7 @@ class Repository:
 
     def batch(self) -> subprocess.Popen[bytes]:
         """A running `cat-file --batch`: an object id per line in, its content out."""
-        return process.start(self.path, ["cat-file", "--batch"], stdin=subprocess.PIPE)
+        return process.start(self.path, ["cat-file", "--batch"], stdin=subprocess.PIPE, **self._extra)
 
 
 def _entry(line: bytes) -> Entry:
