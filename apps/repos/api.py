@@ -17,13 +17,14 @@ from apps.access import queries as access
 from apps.access.policy import fetch
 from apps.foundation.api import RoomViewSet, empty
 from apps.foundation.paging import Page, page
-from apps.repos import operations, queries
+from apps.repos import git, operations, queries
 from apps.repos import shapes as shape
+from apps.repos.checkout_api import CheckoutActions
 from apps.repos.models import Repo
 
 
 @extend_schema(tags=["repos"])
-class RepoViewSet(RoomViewSet):
+class RepoViewSet(CheckoutActions, RoomViewSet):
     """Repositories hosted here."""
 
     serializer_class = shape.RepoOut
@@ -116,6 +117,14 @@ class RepoViewSet(RoomViewSet):
         """A file's bytes at `ref`, as a download."""
         repo, wish = self._repo(request, pk), shape.PlaceIn.parse(request)
         return download(repo, **wish)
+
+    @extend_schema(parameters=[shape.PlaceIn], responses=shape.BlamedOut(many=True))
+    @action(detail=True, methods=["get"])
+    def blame(self, request: Request, pk: str) -> Response:
+        """Who last changed each line of a file at `ref`, in stretches of the same commit."""
+        repo, wish = self._repo(request, pk), shape.PlaceIn.parse(request)
+        stretches = git.blame(repo.git, queries.resolve(repo, wish["ref"]), wish["path"])
+        return shape.BlamedOut.page(Page(stretches, None))
 
     @extend_schema(parameters=[shape.DiffIn])
     @action(detail=True, methods=["get"])

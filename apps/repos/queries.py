@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,8 +13,9 @@ from apps.access.actor import Actor
 from apps.access.policy import visible
 from apps.foundation.errors import Invalid
 from apps.foundation.paging import Page, parse_size
-from apps.repos import git
-from apps.repos.models import Push, Repo
+from apps.repos import contents, git, operations
+from apps.repos.models import Checkout, Draft, Push, Repo
+from apps.repos.worktree import Worktree, find_checkout
 
 SALT = "boathouse.repos.page"
 CAP = 200
@@ -100,6 +102,25 @@ def get_change(repo: Repo, *, head: str, base: str = "", path: str = "", three_d
     else:
         start = commit.parents[0] if commit.parents else ""
     return Change(start, commit, repo.git.diff(start, commit.sha, path=path))
+
+
+def my_checkout(actor: Actor, repo: Repo) -> Checkout:
+    """The actor's checkout; begun now if there was none."""
+    return find_checkout(actor, repo) or operations.open_checkout(actor=actor, repo=repo)
+
+
+def draft_diff(here: Worktree, *, paths: Iterable[str] | None = None) -> git.Diff:
+    """What a commit of the drafts (of these paths) would change."""
+    drafts = [draft for path, draft in here.drafts.items() if paths is None or path in set(paths)]
+    if not drafts:
+        return git.Diff()
+    with git.aside(here.repo.git) as place:
+        return place.repository.diff(here.commit, place.tree(here.commit, edits_of(drafts)))
+
+
+def edits_of(drafts: Iterable[Draft]) -> list[git.Edit]:
+    """Drafts as git takes them."""
+    return [git.Edit(draft.path, contents.path_of(draft), draft.mode) for draft in drafts]
 
 
 def list_pushes(repo: Repo) -> models.QuerySet[Push]:

@@ -151,3 +151,90 @@ class PushOut(Out):
     started_at = serializers.DateTimeField()
     settled_at = serializers.DateTimeField(allow_null=True)
     moved = MoveOut(many=True)
+
+
+class BlamedOut(Out):
+    sha = serializers.CharField(source="origin.sha")
+    author_name = serializers.CharField(source="origin.author_name")
+    at = serializers.DateTimeField(source="origin.at", allow_null=True)
+    subject = serializers.CharField(source="origin.subject")
+    number = serializers.IntegerField()
+    lines = serializers.ListField(child=serializers.CharField(trim_whitespace=False))
+
+
+class DraftOut(Out):
+    path = serializers.CharField()
+    kind = serializers.CharField()
+    size_bytes = serializers.IntegerField()
+    saved_at = serializers.DateTimeField()
+
+
+class WorktreeOut(Out):
+    branch = serializers.CharField()
+    commit = serializers.CharField()
+    hosted = serializers.CharField()
+    ahead = serializers.IntegerField()
+    behind = serializers.IntegerField()
+    changes = DraftOut(many=True, source="drafts.values")
+
+
+class ItemOut(Out):
+    name = serializers.CharField()
+    path = serializers.CharField()
+    kind = serializers.CharField()
+    mark = serializers.CharField()
+    size_bytes = serializers.IntegerField(allow_null=True)
+
+
+class WorkFileOut(Out):
+    path = serializers.CharField()
+    version = serializers.CharField()
+    mode = serializers.CharField()
+    size_bytes = serializers.IntegerField()
+    is_binary = serializers.BooleanField()
+    is_cut = serializers.BooleanField()
+    mark = serializers.CharField()
+    text = serializers.CharField(trim_whitespace=False)
+
+
+class SavedOut(Out):
+    path = serializers.CharField()
+    version = serializers.CharField()
+    mark = serializers.CharField()
+    changes = serializers.IntegerField()
+
+
+class PathIn(In):
+    path = serializers.CharField(max_length=4096, allow_blank=True, default="", trim_whitespace=False)
+
+
+class SaveIn(In):
+    path = serializers.CharField(max_length=4096, trim_whitespace=False)
+    text = serializers.CharField(allow_blank=True, required=False, trim_whitespace=False)
+    content_base64 = serializers.CharField(allow_blank=True, required=False)
+    version = serializers.CharField(max_length=64, allow_blank=True, allow_null=True, default=None)
+
+
+class RenameIn(In):
+    path = serializers.CharField(max_length=4096, trim_whitespace=False)
+    to = serializers.CharField(max_length=4096, trim_whitespace=False)
+
+
+class PathsIn(In):
+    paths = serializers.ListField(
+        child=serializers.CharField(max_length=4096, trim_whitespace=False), max_length=2000, allow_empty=False
+    )
+
+
+class CommitIn(In):
+    message = serializers.CharField(max_length=20_000)
+    paths = serializers.ListField(
+        child=serializers.CharField(max_length=4096, trim_whitespace=False), max_length=2000, required=False
+    )
+    clear_outputs = serializers.BooleanField(default=False)
+
+
+class SwitchIn(In):
+    branch = serializers.CharField(max_length=200)
+    create = serializers.BooleanField(default=False)
+    keep = serializers.BooleanField(default=False)

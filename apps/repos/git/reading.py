@@ -385,6 +385,10 @@ class Repository:
         none = refnames.require_sha(sha) == refnames.ZERO
         return b"" if none else self._run("cat-file", "blob", sha, cap=cap, cut=True)
 
+    def size(self, sha: str) -> int:
+        """An object's size in bytes."""
+        return int(self._run("cat-file", "-s", refnames.require_sha(sha)))
+
     def content(self, entry: Entry, seconds: float = 300) -> Iterator[bytes]:
         """A file's bytes, piece by piece."""
         return process.stream(self.path, "cat-file", "blob", entry.sha, seconds=seconds, extra=self._extra)

@@ -20,7 +20,7 @@ from apps.repos.worktree import Worktree, stand
 
 from . import hosted
 
-FILE_BYTES = 25 << 20
+FILE_BYTES = 20 << 20  # with base64 around it, still a body that the web takes
 CHECKOUT_BYTES = 256 << 20  # of drafts; what is committed is the repository's
 CHECKOUT_DRAFTS = 2000
 MODES = ("100644", "100755")
