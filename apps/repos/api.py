@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
+from typing import Any
 from urllib.parse import quote
 
 from asgiref.sync import sync_to_async
@@ -146,12 +147,18 @@ class RepoViewSet(CheckoutActions, RoomViewSet):
 def download(repo: Repo, *, ref: str, path: str) -> StreamingHttpResponse:
     """A file's bytes as an answer that browsers save and never show."""
     entry = repo.git.file(queries.resolve(repo, ref), path, limit=1).entry
+    return attachment(entry.path, _in_threads(repo.git.content(entry)), entry.size_bytes)
+
+
+def attachment(path: str, pieces: Any, size: int | None) -> StreamingHttpResponse:
+    """Bytes as a download under the path's last name."""
+    name = quote(path.rpartition("/")[2], safe="")
     return StreamingHttpResponse(
-        _in_threads(repo.git.content(entry)),
+        pieces,
         content_type="application/octet-stream",
         headers={
-            "Content-Length": str(entry.size_bytes),
-            "Content-Disposition": f"attachment; filename*=UTF-8''{quote(entry.name, safe='')}",
+            "Content-Length": str(size),
+            "Content-Disposition": f"attachment; filename*=UTF-8''{name}",
             "Content-Security-Policy": "sandbox",
         },
     )

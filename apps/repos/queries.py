@@ -15,10 +15,12 @@ from apps.foundation.errors import Invalid
 from apps.foundation.paging import Page, parse_size
 from apps.repos import contents, git, operations
 from apps.repos.models import Checkout, Draft, Push, Repo
+from apps.repos.sidebyside import Shown, lay_out
 from apps.repos.worktree import Worktree, find_checkout
 
 SALT = "boathouse.repos.page"
 CAP = 200
+MENU = 30
 
 
 @dataclass(frozen=True)
@@ -72,15 +74,23 @@ def list_tags(repo: Repo, *, token: str | None = None, size: Any = None) -> Page
 
 
 def list_commits(
-    repo: Repo, *, ref: str = "", path: str = "", token: str | None = None, size: Any = None
+    repo: Repo,
+    *,
+    ref: str = "",
+    path: str = "",
+    author: str = "",
+    words: str = "",
+    token: str | None = None,
+    size: Any = None,
 ) -> Page[git.Commit]:
     """Commits from a ref backwards. Later pages go on from the commit that the first one began at, whatever was pushed since."""
     limit = parse_size(size, CAP)
-    sha, skip = _open(token, path) if token else (resolve(repo, ref), 0)
-    found = repo.git.history(sha, path=path, skip=skip, size=limit + 1)
+    wish = [path, author, words]
+    sha, skip = _open(token, wish) if token else (resolve(repo, ref), 0)
+    found = repo.git.history(sha, path=path, skip=skip, size=limit + 1, author=author, words=words)
     if len(found) <= limit:
         return Page(found, None)
-    return Page(found[:limit], signing.dumps({"s": sha, "n": skip + limit, "p": path}, salt=SALT))
+    return Page(found[:limit], signing.dumps({"s": sha, "n": skip + limit, "p": wish}, salt=SALT))
 
 
 def resolve(repo: Repo, ref: str = "") -> str:
@@ -104,6 +114,50 @@ def get_change(repo: Repo, *, head: str, base: str = "", path: str = "", three_d
     return Change(start, commit, repo.git.diff(start, commit.sha, path=path))
 
 
+@dataclass(frozen=True)
+class BranchRow:
+    """A branch to switch to: one's own commits against everybody's, or everybody's against the default branch."""
+
+    name: str
+    author: str
+    at: Any
+    ahead: int
+    behind: int
+    is_here: bool
+    is_shared: bool
+
+
+def branch_rows(repo: Repo, shared: dict[str, str], checkout: Checkout | None, here: str) -> list[BranchRow]:
+    """The branches one can switch to, the current one first, then the newest; the first of very many."""
+    own = repo.git.refs(checkout.refs) if checkout else {}
+    names = sorted(set(shared) | set(own) | {here})
+    about = {ref.name: ref for ref in repo.git.describe_refs(sorted(shared))}
+    if checkout is not None:
+        about |= {ref.name: ref for ref in repo.git.describe_refs(sorted(own), checkout.refs)}
+    default = shared.get(repo.default_branch, "")
+    names.sort(
+        key=lambda name: (name != here, -(about[name].at.timestamp() if name in about and about[name].at else 0))
+    )
+    rows = []
+    for name in names[:MENU]:
+        mine, theirs = own.get(name, ""), shared.get(name, "")
+        one, other = (theirs, mine) if mine and theirs else (default, mine or theirs)
+        ahead, behind = repo.git.ahead_behind(one, other) if one and other and one != other else (0, 0)
+        known = about.get(name)
+        rows.append(
+            BranchRow(
+                name,
+                known.author if known else "",
+                known.at if known else None,
+                ahead,
+                behind,
+                name == here,
+                bool(theirs),
+            )
+        )
+    return rows
+
+
 def my_checkout(actor: Actor, repo: Repo) -> Checkout:
     """The actor's checkout; begun now if there was none."""
     return find_checkout(actor, repo) or operations.open_checkout(actor=actor, repo=repo)
@@ -116,6 +170,15 @@ def draft_diff(here: Worktree, *, paths: Iterable[str] | None = None) -> git.Dif
         return git.Diff()
     with git.aside(here.repo.git) as place:
         return place.repository.diff(here.commit, place.tree(here.commit, edits_of(drafts)))
+
+
+def draft_change(here: Worktree) -> list[Shown]:
+    """What a commit of all drafts would change, ready to print."""
+    if not here.drafts:
+        return []
+    with git.aside(here.repo.git) as place:
+        tree = place.tree(here.commit, edits_of(here.drafts.values()))
+        return lay_out(place.repository, place.repository.diff(here.commit, tree))
 
 
 def edits_of(drafts: Iterable[Draft]) -> list[git.Edit]:
@@ -141,9 +204,9 @@ def _open_name(token: str) -> str:
     return str(_load(token).get("a", ""))
 
 
-def _open(token: str, path: str) -> tuple[str, int]:
+def _open(token: str, wish: list[str]) -> tuple[str, int]:
     content = _load(token)
-    if content.get("p") != path or "s" not in content:
+    if content.get("p") != wish or "s" not in content:
         raise Invalid(fields={"page_token": "Not a page token of this list; start again without one."})
     return content["s"], content["n"]
 

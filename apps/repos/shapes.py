@@ -50,7 +50,8 @@ class PlaceIn(RefIn):
 
 
 class CommitsIn(PlaceIn):
-    pass
+    author = serializers.CharField(max_length=200, allow_blank=True, default="")
+    words = serializers.CharField(max_length=200, allow_blank=True, default="")
 
 
 class DiffIn(In):

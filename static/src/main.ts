@@ -18,4 +18,5 @@ import './islands/log.ts';
 import './islands/changed.ts';
 import './islands/lists.ts';
 import './islands/playground.ts';
+import './islands/diffs.ts';
 import './islands/lazy.ts';

@@ -10,7 +10,7 @@ from apps.access.models import AuditEntry
 from apps.foundation.clock import now
 from apps.foundation.errors import AlreadyExists, Conflict, Invalid
 from apps.repos import operations
-from apps.repos.models import Push
+from apps.repos.models import Push, Repo
 from apps.repos.pushes import Command
 from apps.repos.tasks import settle_lost_pushes
 from tests.builders import World
@@ -25,7 +25,7 @@ def test_create_and_read_through_the_api(world: World) -> None:
     place = f"/api/v1/repos/{made['id']}"
     assert world.api.get(f"{place}/branches").json() == {"items": [], "next_token": None}
     assert world.api.get(f"{place}/tree").status_code == 404
-    repo = operations.Repo.objects.get(pk=made["id"])
+    repo = Repo.objects.get(pk=made["id"])
     first, copy = fill(repo)
     second = copy.commit("Second", {"train.py": "print(2)\n"})
     copy.git("push", "--quiet", str(repo.git.path), "main", "main:dev")

@@ -48,7 +48,7 @@ def test_files_commits_and_differences(repo: Repo, ada: Client) -> None:
     assert 'id="L2"' in ada.get(f"{here}?path=train.py&ref=other").content.decode()
     assert "Not text" in ada.get(f"{here}?path=logo.bin").content.decode()
     commits = ada.get(f"{here}/commits").content.decode()
-    assert "Start" in commits and '<span class="addw">20</span>' in commits
+    assert "Start" in commits and '<span class="addw"><span class="tok-number">20</span></span>' in commits
     compared = ada.get(f"{here}/compare?base=other&head=main").content.decode()
     assert "features/rain.sql" in compared and "added" in compared
     branches = ada.get(f"{here}/branches").content.decode()

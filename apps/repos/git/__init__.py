@@ -3,8 +3,9 @@
 from .backend import Answer, ClientGone, Question, ask
 from .blame import Stretch, blame
 from .export import Exported, export, export_tar
+from .objects import Blob, Commit, Diff, Entry, Ref
 from .process import FETCH_REQUEST_BYTES, PUSH_BYTES, GitFailed, OutputTooLarge, close, environment, start, stop
-from .reading import FILE_VIEW_BYTES, Blob, Commit, Diff, Entry, Ref, Repository
+from .reading import FILE_VIEW_BYTES, Repository
 from .writing import Aside, Edit, Identity, MergeConflict, aside, drop_ref, move_ref
 
 __all__ = [

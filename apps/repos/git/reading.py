@@ -8,16 +8,17 @@ import subprocess
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import closing, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from apps.foundation.errors import Conflict, Invalid, NotFound, Unavailable
 from apps.repos import refnames
-from apps.repos.diffs import FileDiff, parse_patch, parse_raw
+from apps.repos.diffs import parse_patch, parse_raw
 
 from . import process
+from .objects import Blob, Commit, Diff, Entry, Ref
 from .process import GitFailed, OutputTooLarge, run
 
 FILE_VIEW_BYTES = 2 << 20  # past this a page shows a download link instead of the text
@@ -37,72 +38,6 @@ _LOG = (
     "--no-ext-diff",
     "--no-textconv",
 )
-
-
-@dataclass(frozen=True)
-class Ref:
-    """A branch or a tag and the commit it names."""
-
-    name: str
-    commit: str
-    subject: str
-    author: str
-    at: datetime | None
-
-
-@dataclass(frozen=True)
-class Commit:
-    """One commit as people read it."""
-
-    sha: str
-    parents: tuple[str, ...]
-    author_name: str
-    author_email: str
-    authored_at: datetime | None
-    committer_name: str
-    committed_at: datetime | None
-    subject: str
-    body: str
-
-    @property
-    def short(self) -> str:
-        """The first seven digits."""
-        return self.sha[:7]
-
-
-@dataclass(frozen=True)
-class Entry:
-    """One line of a tree: kind is folder, file, link or submodule."""
-
-    path: str
-    kind: str
-    mode: str
-    sha: str
-    size_bytes: int | None
-
-    @property
-    def name(self) -> str:
-        """The last part of the path."""
-        return self.path.rpartition("/")[2]
-
-
-@dataclass(frozen=True)
-class Blob:
-    """A file at a commit: the text when it is text and not too long."""
-
-    entry: Entry
-    is_binary: bool
-    is_cut: bool
-    text: str
-
-
-@dataclass(frozen=True)
-class Diff:
-    """What differs between two commits; `is_cut` says that not all of it is here."""
-
-    files: list[FileDiff] = field(default_factory=list)
-    file_count: int = 0
-    is_cut: bool = False
 
 
 @dataclass(frozen=True)
@@ -271,15 +206,25 @@ class Repository:
             raise NotFound(f"There is no commit {sha} in this repository.")
         return found[0]
 
-    def history(self, sha: str, *, path: str = "", skip: int = 0, size: int = 50) -> list[Commit]:
-        """Commits from `sha` backwards, those that touched `path` if given."""
+    def history(
+        self,
+        sha: str,
+        *,
+        path: str = "",
+        skip: int = 0,
+        size: int = 50,
+        without: str = "",
+        author: str = "",
+        words: str = "",
+    ) -> list[Commit]:
+        """Commits from `sha` backwards: those that touched `path`, are not in `without`, by an author, with words in the message."""
         below = [refnames.require_path(path)] if path else []
+        asked = [f"--author={author}"] if author else []
+        asked += [f"--grep={words}"] if words else []
+        asked += ["--fixed-strings", "--regexp-ignore-case"] if asked else []
+        less = [f"^{refnames.require_sha(without)}"] if without else []
         return self._log(
-            f"--max-count={size:d}",
-            f"--skip={skip:d}",
-            refnames.require_sha(sha),
-            "--",
-            *below,
+            *asked, f"--max-count={size:d}", f"--skip={skip:d}", refnames.require_sha(sha), *less, "--", *below
         )
 
     def commit_count(self, sha: str) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import date
 from typing import Any
 
 from django import template
@@ -10,6 +11,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 from pygments.lexers.special import TextLexer
 
+from apps.foundation.clock import now
 from apps.foundation.templatetags.codes import highlight, lexer_for
 from apps.repos.diffs import Side
 from apps.repos.graph import Node
@@ -130,3 +132,23 @@ def blamed(stretches: list[Any], filename: str, here: str) -> SafeString:
 def file_icon(path: str) -> str:
     """The name of the icon for a file of this name."""
     return icon_of(path)
+
+
+@register.filter
+def last_part(path: str) -> str:
+    """The name at the end of a path."""
+    return path.rpartition("/")[2]
+
+
+@register.filter
+def folder_part(path: str) -> str:
+    """The path without its name, with the slash."""
+    return path[: len(path) - len(last_part(path))]
+
+
+@register.filter
+def day(value: Any) -> str:
+    """A day as the head of a list: 12 August, with the year when it is another one; words stay."""
+    if not isinstance(value, date):
+        return str(value or "")
+    return f"{value:%-d %B}" if value.year == now().year else f"{value:%-d %B %Y}"

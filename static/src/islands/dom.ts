@@ -6,9 +6,11 @@ export const all = <T extends Element = HTMLElement>(selector: string, root: Par
 export const hit = (event: Event, selector: string): HTMLElement | null =>
   event.target instanceof Element ? event.target.closest<HTMLElement>(selector) : null;
 
-/** Is the person typing, so that single keys are letters and not commands? */
-export const typing = (event: Event): boolean =>
-  event.target instanceof HTMLElement && (event.target.isContentEditable || event.target.matches('input, textarea, select, [role=textbox]'));
+/** Is the person typing, so that single keys are letters and not commands? Looks into shadow trees, where editors live. */
+export const typing = (event: Event): boolean => {
+  const target = event.composedPath()[0];
+  return target instanceof HTMLElement && (target.isContentEditable || target.matches('input, textarea, select, [role=textbox]'));
+};
 
 /** Keep a choice about looks where the server sees it, so that the next page is right at the first paint. */
 export const remember = (name: string, value: string): void => {
