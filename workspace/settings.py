@@ -101,6 +101,7 @@ CSRF_FAILURE_VIEW = "apps.foundation.http.csrf_failure"
 BOATHOUSE_HOME = env.home
 BOATHOUSE_STORAGE = env.storage
 BOATHOUSE_ARTIFACT_MAX_BYTES = env.artifact_max_bytes
+BOATHOUSE_EGRESS_ALLOW = env.egress_allow
 BOATHOUSE_URL = env.url
 BOATHOUSE_RUNTIME = env.place.runtime
 BOATHOUSE_GUEST_SOCKET = env.place.guest_socket

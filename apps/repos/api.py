@@ -22,10 +22,11 @@ from apps.repos import git, operations, queries
 from apps.repos import shapes as shape
 from apps.repos.checkout_api import CheckoutActions
 from apps.repos.models import Repo
+from apps.repos.remote_api import RemoteActions
 
 
 @extend_schema(tags=["repos"])
-class RepoViewSet(CheckoutActions, RoomViewSet):
+class RepoViewSet(CheckoutActions, RemoteActions, RoomViewSet):
     """Repositories hosted here."""
 
     serializer_class = shape.RepoOut

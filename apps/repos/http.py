@@ -38,6 +38,7 @@ from apps.foundation.errors import (
 from apps.foundation.http import to_meaning
 from apps.repos import git, operations, pushes, refnames
 from apps.repos.models import Repo
+from apps.repos.operations.remotes import require_no_remote
 
 log = logging.getLogger(__name__)
 
@@ -302,6 +303,8 @@ def _admit(raw: str, workspace: str, path: str, needs: Level) -> Admission:
     try:
         with workspace_scope(actor.workspace):
             repo = fetch_path(Repo, "repo", f"/{path}", actor=actor, needs=needs)
+            if needs == Level.EDIT:
+                require_no_remote(repo)
             return Admission(actor, repo, repo.git.path)
     except (NotFound, Forbidden) as error:
         resource = getattr(error, "resource", None)

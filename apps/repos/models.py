@@ -144,6 +144,11 @@ class Remote(WorkspaceModel):
     def __str__(self) -> str:
         return self.url
 
+    @property
+    def has_password(self) -> bool:
+        """Whether there is one; what it is, nobody is told."""
+        return self.password is not None
+
 
 class Sync(WorkspaceModel):
     """One transfer with a repository's remote: a row first, a message second; the page shows the row.

@@ -18,7 +18,7 @@ from apps.access.rail import level_here
 from apps.foundation.pages import Frame, Tab, page_url
 from apps.jobs import queries as jobs
 from apps.repos import queries
-from apps.repos.models import Remote, Repo, Sync
+from apps.repos.models import Repo
 from apps.repos.worktree import Worktree, find_checkout, stand
 
 
@@ -80,8 +80,8 @@ class Opened:
             "manages": self.level >= Level.MANAGE,
             "own": self.is_own,
             "is_empty": not self.commit,
-            "remote": (remote := find_remote(repo)),
-            "sync": newest_sync(repo) if remote else None,
+            "remote": (remote := queries.find_remote(repo)),
+            "sync": queries.newest_sync(repo) if remote else None,
             "jobs": list(jobs.list_jobs(self.actor).filter(source=repo.resource)[:6]),
         }
 
@@ -117,13 +117,3 @@ def open_repo(request: HttpRequest, repo_id: str) -> Opened:
     checkout = find_checkout(actor, repo) if level >= Level.EDIT else None
     asked = request.GET.get("ref", "")
     return Opened(request, repo, level, stand(repo, checkout, heads), heads, asked)
-
-
-def find_remote(repo: Repo) -> Remote | None:
-    """Where a repository was cloned from, if it was."""
-    return Remote.objects.filter(repo=repo).first()
-
-
-def newest_sync(repo: Repo) -> Sync | None:
-    """The last transfer with the remote."""
-    return Sync.objects.filter(repo=repo).select_related("user").order_by("-created_at", "-id").first()

@@ -23,6 +23,8 @@ def list_repos(request: HttpRequest) -> dict[str, Any] | HttpResponse:
     """The repositories one may read; make a new one."""
     actor = request.actor  # type: ignore[attr-defined]
     if request.method == "POST":
+        if request.POST.get("act") == "clone":
+            return _clone(request)
         wish = {name: request.POST.get(name, "").strip() for name in ("name", "description")}
         branch = request.POST.get("default_branch", "").strip() or "main"
         parent = _folder(request, request.POST.get("folder", "/").strip())
@@ -34,6 +36,14 @@ def list_repos(request: HttpRequest) -> dict[str, Any] | HttpResponse:
         found = found.filter(resource__name__icontains=wanted.words)
     rows = page_of(found, order=("-resource__updated_at", "-pk"), token=request.GET.get("page_token"))
     return {"page_title": "Repos", "page": rows, "filter": wanted, "home": f"/Users/{actor.label}"}
+
+
+def _clone(request: HttpRequest) -> HttpResponse:
+    wish = {name: request.POST.get(name, "").strip() for name in ("name", "url", "username", "description")}
+    wish["name"] = wish["name"] or wish["url"].rstrip("/").rpartition("/")[2].removesuffix(".git")
+    parent, actor = _folder(request, request.POST.get("folder", "/").strip()), request.actor  # type: ignore[attr-defined]
+    repo = operations.clone_repo(actor=actor, parent=parent, password=request.POST.get("password", ""), **wish)
+    return go(request, page_url(request, "repos:files", repo_id=repo.pk))
 
 
 def _folder(request: HttpRequest, path: str) -> Resource:
@@ -82,6 +92,11 @@ def settings(request: HttpRequest, repo_id: str) -> dict[str, Any] | HttpRespons
     opened = open_repo(request, repo_id)
     if request.method == "POST":
         actor, branch = request.actor, request.POST.get("branch", "")  # type: ignore[attr-defined]
+        if request.POST.get("act") == "remote":
+            wish = {name: request.POST.get(name, "").strip() for name in ("url", "username")}
+            password = request.POST.get("password") or ("" if "forget" in request.POST else None)
+            operations.change_remote(actor=actor, repo=opened.repo, password=password, **wish)
+            return go(request, page_url(request, "repos:files", repo_id=repo_id), say="Saved, and tried now")
         operations.set_default_branch(actor=actor, repo=opened.repo, branch=branch)
         return go(
             request, page_url(request, "repos:settings", repo_id=repo_id), say=f"{branch} is the default branch now"

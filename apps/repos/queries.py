@@ -11,10 +11,10 @@ from django.db import models
 
 from apps.access.actor import Actor
 from apps.access.policy import visible
-from apps.foundation.errors import Invalid
+from apps.foundation.errors import Invalid, NotFound
 from apps.foundation.paging import Page, parse_size
 from apps.repos import contents, git, operations
-from apps.repos.models import Checkout, Draft, Push, Repo
+from apps.repos.models import Checkout, Draft, Push, Remote, Repo, Sync
 from apps.repos.sidebyside import Shown, lay_out
 from apps.repos.worktree import Worktree, find_checkout
 
@@ -48,7 +48,7 @@ class Change:
 
 def list_repos(actor: Actor) -> models.QuerySet[Repo]:
     """The repositories that the actor may view."""
-    return visible(Repo, actor).select_related("resource", "resource__owner", "resource__workspace")
+    return visible(Repo, actor).select_related("resource", "resource__owner", "resource__workspace", "remote")
 
 
 def list_branches(repo: Repo, *, token: str | None = None, size: Any = None) -> Page[Branch]:
@@ -189,6 +189,29 @@ def edits_of(drafts: Iterable[Draft]) -> list[git.Edit]:
 def list_pushes(repo: Repo) -> models.QuerySet[Push]:
     """What was pushed, newest first."""
     return Push.objects.filter(repo=repo).select_related("user")
+
+
+def find_remote(repo: Repo) -> Remote | None:
+    """Where a repository was cloned from, if it was."""
+    return Remote.objects.filter(repo=repo).first()
+
+
+def get_remote(repo: Repo) -> Remote:
+    """Where a repository was cloned from; NotFound for one that lives here."""
+    remote = find_remote(repo)
+    if remote is None:
+        raise NotFound("This repository was not cloned from another place.")
+    return remote
+
+
+def list_syncs(repo: Repo) -> models.QuerySet[Sync]:
+    """Transfers with the remote."""
+    return Sync.objects.filter(repo=repo).select_related("user")
+
+
+def newest_sync(repo: Repo) -> Sync | None:
+    """The last transfer with the remote."""
+    return list_syncs(repo).order_by("-created_at", "-id").first()
 
 
 def _slice(names: list[str], token: str | None, size: Any) -> tuple[list[str], str | None]:

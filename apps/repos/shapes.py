@@ -239,3 +239,41 @@ class SwitchIn(In):
     branch = serializers.CharField(max_length=200)
     create = serializers.BooleanField(default=False)
     keep = serializers.BooleanField(default=False)
+
+
+class CloneIn(In):
+    name = serializers.CharField(max_length=255)
+    url = serializers.CharField(max_length=2000)
+    username = serializers.CharField(max_length=200, allow_blank=True, default="")
+    password = serializers.CharField(max_length=4000, allow_blank=True, default="", trim_whitespace=False)
+    parent_id = serializers.UUIDField(required=False)
+    parent_path = serializers.CharField(max_length=4000, required=False)
+    description = serializers.CharField(max_length=20_000, allow_blank=True, default="")
+
+
+class ChangeRemoteIn(In):
+    url = serializers.CharField(max_length=2000)
+    username = serializers.CharField(max_length=200, allow_blank=True, default="")
+    password = serializers.CharField(
+        max_length=4000, allow_blank=True, allow_null=True, default=None, trim_whitespace=False
+    )
+
+
+class RemoteOut(Out):
+    url = serializers.CharField()
+    username = serializers.CharField()
+    has_password = serializers.BooleanField()
+    fetched_at = serializers.DateTimeField(allow_null=True)
+
+
+class SyncOut(Out):
+    id = serializers.UUIDField()
+    kind = serializers.CharField()
+    state = serializers.CharField()
+    user = serializers.CharField(source="user.label", default=None, allow_null=True)
+    phase = serializers.CharField()
+    percent = serializers.IntegerField(allow_null=True)
+    error = serializers.CharField()
+    log = serializers.CharField()
+    created_at = serializers.DateTimeField()
+    ended_at = serializers.DateTimeField(allow_null=True)

@@ -3,7 +3,7 @@
 from django.urls import include, path
 from rest_framework.routers import SimpleRouter
 
-from apps.repos import api, checkout_pages, file_pages, history_pages, pages
+from apps.repos import api, checkout_pages, file_pages, history_pages, pages, remote_pages
 
 router = SimpleRouter(trailing_slash=False)
 router.register("repos", api.RepoViewSet, basename="repo")
@@ -22,6 +22,9 @@ own_urls = [
     path("/<uuid:repo_id>/settings", pages.settings, name="settings"),
     path("/<uuid:repo_id>/branch-menu", checkout_pages.branch_menu, name="branch-menu"),
     path("/<uuid:repo_id>/commit", checkout_pages.commit, name="commit"),
+    path("/<uuid:repo_id>/sync", remote_pages.sync, name="sync"),
+    path("/<uuid:repo_id>/fetch", remote_pages.fetch, name="fetch"),
+    path("/<uuid:repo_id>/cancel-sync", remote_pages.cancel, name="cancel-sync"),
     *(
         path(f"/<uuid:repo_id>/{name}", getattr(checkout_pages, name), name=name)
         for name in ("switch", "pull", "push", "rename", "remove", "discard", "create", "upload")

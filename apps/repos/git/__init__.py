@@ -1,5 +1,6 @@
 """The only door to git: bare repositories read and changed by fixed command lines, nothing a person typed among the options."""
 
+from . import remotes
 from .backend import Answer, ClientGone, Question, ask
 from .blame import Stretch, blame
 from .export import Exported, export, export_tar
@@ -22,6 +23,7 @@ __all__ = [
     "blame",
     "drop_ref",
     "move_ref",
+    "remotes",
     "ClientGone",
     "Question",
     "ask",

@@ -22,8 +22,12 @@ from .hosted import (
     set_default_branch,
     settle_push,
 )
+from .remotes import cancel_sync, change_remote, clone_repo, fetch_remote
 
 __all__ = [
+    "cancel_sync",
+    "change_remote",
+    "clone_repo",
     "commit_drafts",
     "commit_node",
     "create_branch",
@@ -31,6 +35,7 @@ __all__ = [
     "delete_branch",
     "delete_file",
     "discard_drafts",
+    "fetch_remote",
     "forget_branch",
     "identity",
     "open_checkout",

@@ -14,11 +14,11 @@ from apps.access.operation import operation
 from apps.foundation.clock import now
 from apps.foundation.errors import Conflict, Forbidden, Invalid, NotFound, Stale, TooLarge
 from apps.repos import contents, git, notebooks, refnames
-from apps.repos.models import Checkout, Draft, Push, Repo
+from apps.repos.models import Checkout, Draft, Push, Repo, Sync
 from apps.repos.pushes import Command
 from apps.repos.worktree import Worktree, stand
 
-from . import hosted
+from . import hosted, remotes
 
 FILE_BYTES = 20 << 20  # with base64 around it, still a body that the web takes
 CHECKOUT_BYTES = 256 << 20  # of drafts; what is committed is the repository's
@@ -213,8 +213,11 @@ def pull(*, actor: Actor, checkout: Checkout) -> git.Commit:
 
 
 @operation(needs=Level.EDIT, on="checkout")
-def push_branch(*, actor: Actor, checkout: Checkout) -> Push:
-    """Give one's commits to everybody: moves the shared branch forward, never over somebody else's commits."""
+def push_branch(*, actor: Actor, checkout: Checkout) -> Push | Sync:
+    """Give one's commits to everybody: moves the shared branch forward, never over somebody else's commits.
+
+    A repository that lives elsewhere is pushed to there by a worker; the answer is that transfer.
+    """
     here, repo = _mine(actor, checkout), checkout.repo
     if not here.to_push:
         raise Conflict(f"Nothing to push: everybody has all of {here.branch}.")
@@ -225,6 +228,10 @@ def push_branch(*, actor: Actor, checkout: Checkout) -> Push:
             "Your commits are safe here meanwhile.",
             code="not_fast_forward",
         )
+    if remotes.has_remote(repo):
+        sync = remotes.queue_push(actor, repo, here.branch, here.commit)
+        audit.record(actor, "repos.push_branch", repo, after={"branch": here.branch, "commit": here.commit})
+        return sync
     command = Command(here.hosted or refnames.ZERO, here.commit, f"refs/heads/{here.branch}")
     row = hosted.push(actor=actor, repo=repo, commands=(command,))
     git.move_ref(repo.git, command.ref, command.new, command.old)

@@ -1,4 +1,4 @@
-"""What people can do with repositories. Renaming, moving, sharing and the trash are access's, as for every resource."""
+"""What people can do with a repository's shared branches: make one, its branches, and what a push moved."""
 
 from __future__ import annotations
 
@@ -52,6 +52,7 @@ def set_default_branch(*, actor: Actor, repo: Repo, branch: str) -> Repo:
 @operation(needs=Level.EDIT, on="repo")
 def create_branch(*, actor: Actor, repo: Repo, name: str, ref: str = "") -> git.Ref:
     """Make a branch where another branch, tag or commit stands."""
+    _require_hosted(repo)
     commit = repo.git.resolve(ref or repo.default_branch)
     audit.record(actor, "repos.create_branch", repo, after={"branch": name, "commit": commit})
     repo.git.create_branch(name, commit)
@@ -61,6 +62,7 @@ def create_branch(*, actor: Actor, repo: Repo, name: str, ref: str = "") -> git.
 @operation(needs=Level.EDIT, on="repo")
 def delete_branch(*, actor: Actor, repo: Repo, name: str, commit: str) -> None:
     """Delete a branch that still stands at `commit`; whoever moved it meanwhile loses nothing."""
+    _require_hosted(repo)
     if name == repo.default_branch:
         raise Conflict(f"{name} is the default branch; choose another one first.")
     audit.record(actor, "repos.delete_branch", repo, before={"branch": name, "commit": commit})
@@ -115,3 +117,9 @@ def _tidy() -> Any:
     from apps.repos.tasks import tidy_repo  # tasks import operations
 
     return tidy_repo
+
+
+def _require_hosted(repo: Repo) -> None:
+    from .remotes import require_no_remote  # it notes commits as this file does
+
+    require_no_remote(repo)

@@ -45,7 +45,7 @@ const KEYS: Record<string, () => void> = {
   j: () => void walk(1),
   k: () => void walk(-1),
   x: () => check(rowHere()),
-  c: () => press('[data-key-action=compare]') || press('[data-key-action=commit]'),
+  c: () => press('[data-key-action=compare], [data-key-action=commit]'),
   b: () => press('[data-key-action=branches]'),
   t: () => one('[data-key-action=find]')?.focus(),
   s: () => press('[data-key-action=save-view]'),
