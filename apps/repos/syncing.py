@@ -12,7 +12,7 @@ from apps.access.actor import Actor
 from apps.access.levels import Level
 from apps.access.models import User
 from apps.access.policy import authorise
-from apps.foundation.errors import BoathouseError, Forbidden, NotFound
+from apps.foundation.errors import BoathouseError, Conflict, Forbidden, NotFound
 from apps.repos import git
 from apps.repos.models import Remote, Sync
 from apps.repos.operations import remotes
@@ -66,6 +66,8 @@ def _transfer(sync: Sync, remote: Remote, password: str, watch: git.remotes.Watc
         return ""
     head = git.remotes.head_branch(repository, target, header, watch)
     git.remotes.fetch(repository, target, header, watch)
+    if not repository.refs():
+        raise Conflict("There is no branch at this address yet, or what answers there is not a git repository.")
     return head
 
 

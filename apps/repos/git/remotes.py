@@ -75,11 +75,11 @@ def parse_url(url: str) -> Target:
                 "url": "Not an address of the form https://host/path.git. User and password have fields of their own."
             }
         )
-    parts = urlsplit(url)
     try:
+        parts = urlsplit(url)
         port = parts.port or (443 if parts.scheme == "https" else 80)
     except ValueError:
-        raise Invalid(fields={"url": "The port is not a number from 1 to 65535."}) from None
+        raise Invalid(fields={"url": "The host or the port is malformed."}) from None
     host = (parts.hostname or "").rstrip(".")
     if not host or host.startswith("-") or not parts.path.strip("/"):
         raise Invalid(fields={"url": "Give a host and a path, such as https://host/team/project.git."})
@@ -195,7 +195,9 @@ def _transfer(repository: Repository, target: Target, header: str, watch: Watch,
     finally:
         process.close(running)
     if code:
-        raise _reason(heard.decode(errors="replace") + output.decode(errors="replace"))
+        said = heard.decode(errors="replace") + output.decode(errors="replace")
+        # A refused header makes git ask for a name, which nobody gives.
+        raise _reason(said.replace("could not read", "Authentication failed") if header else said)
     return output.decode(errors="replace")
 
 
