@@ -176,7 +176,7 @@ class WorktreeOut(Out):
     hosted = serializers.CharField()
     ahead = serializers.IntegerField()
     behind = serializers.IntegerField()
-    changes = DraftOut(many=True, source="drafts.values")
+    changes = DraftOut(many=True)
 
 
 class ItemOut(Out):

@@ -92,6 +92,11 @@ class Worktree:
         """Whether a push would do something: commits, or a branch that only exists here."""
         return bool(self.commit) and (self.ahead > 0 or not self.hosted)
 
+    @property
+    def changes(self) -> list[Draft]:
+        """The changed files, by path."""
+        return list(self.drafts.values())
+
     def entry(self, path: str) -> git.Entry | None:
         """What the commit has at a path, drafts aside."""
         if not self.commit:

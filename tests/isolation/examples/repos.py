@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from apps.access.levels import Level
 from apps.foundation.ids import new_id
-from apps.repos.models import Repo
+from apps.repos.models import Remote, Repo
 from tests.builders import Side, a_folder
 from tests.isolation.kit import Example, Made
 from tests.repos.making import a_repo, fill
@@ -31,6 +31,22 @@ def branch(made: Made) -> dict[str, str]:
 def of(route: str, method: str, path: str, **more) -> Example:  # type: ignore[no-untyped-def]
     return Example(
         route, method, lambda made: V1 + path.format(id=getattr(made.get("thing"), "pk", "")), setup=repo, **more
+    )
+
+
+ELSEWHERE = "https://93.184.216.34/team/delays.git"
+
+
+def elsewhere(side: Side) -> Made:
+    """A repository that follows one elsewhere; nothing was transferred."""
+    made = a_repo(side.admin)
+    Remote(repo=made, url=ELSEWHERE).save(force_insert=True)
+    return {"thing": made}
+
+
+def followed(route: str, method: str, path: str, **more) -> Example:  # type: ignore[no-untyped-def]
+    return Example(
+        route, method, lambda made: V1 + path.format(id=getattr(made.get("thing"), "pk", "")), setup=elsewhere, **more
     )
 
 
@@ -77,5 +93,70 @@ EXAMPLES = [
         "/repos/{id}/set-default-branch",
         needs=MANAGE,
         body=lambda m: {"branch": "dev"},
+    ),
+    of("repo-blame", "GET", "/repos/{id}/blame?path=train.py", needs=VIEW),
+    of("repo-checkout", "GET", "/repos/{id}/checkout", needs=VIEW),
+    of("repo-checkout-tree", "GET", "/repos/{id}/checkout/tree", needs=VIEW),
+    of("repo-checkout-file", "GET", "/repos/{id}/checkout/file?path=train.py", needs=VIEW),
+    of("repo-checkout-diff", "GET", "/repos/{id}/checkout/diff", needs=VIEW),
+    of(
+        "repo-checkout-save", "POST", "/repos/{id}/checkout/save", needs=EDIT, body=lambda m: {"path": "a", "text": "b"}
+    ),
+    of(
+        "repo-checkout-rename",
+        "POST",
+        "/repos/{id}/checkout/rename",
+        needs=EDIT,
+        body=lambda m: {"path": "train.py", "to": "x.py"},
+    ),
+    of("repo-checkout-delete", "POST", "/repos/{id}/checkout/delete", needs=EDIT, body=lambda m: {"path": "train.py"}),
+    # Nothing is changed in a checkout that begins with the request: enough of a level comes as far as that answer.
+    of(
+        "repo-checkout-discard",
+        "POST",
+        "/repos/{id}/checkout/discard",
+        needs=EDIT,
+        body=lambda m: {"paths": ["train.py"]},
+        ok=404,
+    ),
+    of("repo-checkout-switch", "POST", "/repos/{id}/checkout/switch", needs=EDIT, body=lambda m: {"branch": "dev"}),
+    of(
+        "repo-checkout-forget-branch",
+        "POST",
+        "/repos/{id}/checkout/forget-branch",
+        needs=EDIT,
+        body=lambda m: {"branch": "dev"},
+        ok=409,
+    ),
+    of(
+        "repo-checkout-commit",
+        "POST",
+        "/repos/{id}/checkout/commit",
+        needs=EDIT,
+        body=lambda m: {"message": "x"},
+        ok=422,
+    ),
+    of("repo-checkout-pull", "POST", "/repos/{id}/checkout/pull", needs=EDIT, body=lambda m: {}, ok=409),
+    of("repo-checkout-push", "POST", "/repos/{id}/checkout/push", needs=EDIT, body=lambda m: {}, ok=409),
+    Example(
+        "repo-clone",
+        "POST",
+        lambda made: f"{V1}/repos/clone",
+        needs=EDIT,
+        setup=lambda side: {"thing": a_folder(side.admin)},
+        body=lambda made: {"name": "new", "parent_id": str(made["thing"].pk), "url": ELSEWHERE},
+        ok=201,
+    ),
+    followed("repo-remote", "GET", "/repos/{id}/remote", needs=VIEW),
+    followed("repo-syncs", "GET", "/repos/{id}/syncs", needs=VIEW),
+    followed("repo-fetch-remote", "POST", "/repos/{id}/fetch", needs=EDIT, body=lambda m: {}, ok=202),
+    followed("repo-cancel-sync", "POST", "/repos/{id}/cancel-sync", needs=EDIT, body=lambda m: {}, ok=409),
+    followed(
+        "repo-change-remote",
+        "POST",
+        "/repos/{id}/change-remote",
+        needs=MANAGE,
+        body=lambda m: {"url": ELSEWHERE},
+        ok=202,
     ),
 ]
