@@ -46,6 +46,7 @@ def commits(request: HttpRequest, repo_id: str) -> dict[str, Any]:
     change = queries.get_change(opened.repo, head=head) if head else None
     nodes = graph.lanes([(commit.sha, commit.parents) for commit in rows]) if plain else []
     lines = _lines(opened, [*waiting, *rows], {c.sha for c in waiting}, unpushed, nodes)
+    laid_out = lay_out(opened.repo.git, change.diff) if change else []
     key = f"{opened.repo.pk}:{change.head.sha}" if change else ""
     return context | {
         "filter": wanted,
@@ -56,7 +57,8 @@ def commits(request: HttpRequest, repo_id: str) -> dict[str, Any]:
         "change": change,
         "node_key": key,
         "check": _runs(opened, [change.head.sha]).get(change.head.sha) if change else None,
-        "shown": lay_out(opened.repo.git, change.diff) if change else [],
+        "shown": laid_out,
+        "has_notebooks": any(file.notebook for file in laid_out),
     }
 
 
@@ -74,7 +76,14 @@ def compare(request: HttpRequest, repo_id: str) -> dict[str, Any]:
     ahead, behind = opened.repo.git.ahead_behind(*tips)
     between = opened.repo.git.history(tips[1], without=tips[0], size=WAITING)
     shown = lay_out(opened.repo.git, change.diff)
-    return context | {"change": change, "shown": shown, "ahead": ahead, "behind": behind, "between": between}
+    return context | {
+        "change": change,
+        "shown": shown,
+        "has_notebooks": any(file.notebook for file in shown),
+        "ahead": ahead,
+        "behind": behind,
+        "between": between,
+    }
 
 
 def _lines(

@@ -85,7 +85,7 @@ def lanes(node: Node | None, count: int) -> SafeString:
         _line(one, 50, other, 100) for one, other in node.below
     ]
     return format_html(
-        '<span class="lanes" style="--lanes:{}" aria-hidden="true"><svg viewBox="0 0 {} 100" preserveAspectRatio="none">{}</svg><i class="{}" style="--at:{}"></i></span>',
+        '<span class="glanes" style="--lanes:{}" aria-hidden="true"><svg viewBox="0 0 {} 100" preserveAspectRatio="none">{}</svg><i class="{}" style="--at:{}"></i></span>',
         count, wide, mark_safe("".join(lines)), "merge" if node.is_merge else "", node.lane,
     )  # fmt: skip
 
