@@ -31,7 +31,7 @@ def lanes(commits: Sequence[tuple[str, Sequence[str]]]) -> list[Node]:
             waiting[at] = None
         targets: list[int] = []
         for place, parent in enumerate(parents):
-            if parent in waiting:
+            if place and parent in waiting:
                 targets.append(waiting.index(parent))
                 continue
             at = lane if place == 0 else _free(waiting)

@@ -80,7 +80,7 @@ def _beat(open_scope: Scope, sync: Sync, phase: str, percent: int | None, said: 
 
 def _actor(sync: Sync, system: Actor) -> Actor | None:
     """Whoever asked, if they may still do it; a person who has lost that gets nothing done any more."""
-    user = User.objects.filter(pk=sync.user_id, is_active=True).first()
+    user = User.objects.filter(pk=sync.user_id, is_active=True).first() if sync.user_id else None
     if user is None:
         return None
     actor = Actor(user=user, workspace=system.workspace)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 
 from apps.access.levels import Level
@@ -14,6 +16,7 @@ from apps.repos.models import Repo
 from tests.builders import World, a_folder, a_person
 
 from .gitclient import working_copy
+from .test_checkouts import Desk
 
 NASTY = "<script>alert(1)</script>"
 
@@ -109,3 +112,69 @@ def test_readers_read_and_change_nothing(world: World, repo: Repo) -> None:
     ] == [404] * 4
     assert str(repo.pk) not in outsider.get("/w/ours/repos").content.decode()
     assert root_resource().deleted_at is None
+
+
+def test_a_person_changes_files_and_commits_by_buttons(world: World, repo: Repo, ada: Client) -> None:
+    here = f"/w/ours/repos/{repo.pk}"
+    made = ada.post(f"{here}/create", {"folder": "conf", "name": "lgbm.yaml"})
+    assert made.headers["Location"].endswith("?path=conf%2Flgbm.yaml&edit=1")
+    assert "bh-editor" in ada.get(made.headers["Location"]).content.decode()
+    desk = Desk(world.admin, repo)
+    desk.save("train.py", f"a = 1\nb = 21\n# {NASTY}\n")
+    ada.post(f"{here}/upload", {"folder": "", "files": SimpleUploadedFile("notes.txt", b"hello\n")})
+    ada.post(f"{here}/rename", {"path": "features", "to": "sql"})
+    ada.post(f"{here}/remove", {"path": "logo.bin"})
+    top = ada.get(here).content.decode()
+    assert 'title="Changed here, not committed">A</span>' in top and '<span class="count">5</span>' in top
+    assert "Have it back" in ada.get(f"{here}?path=logo.bin").content.decode()
+    dialog = ada.get(f"{here}/commit").content.decode()
+    assert '<span class="addw"><span class="tok-number">21</span></span>' in dialog and "<script>alert" not in dialog
+    assert "was features/rain.sql" in dialog or "sql/rain.sql" in dialog
+    ada.post(f"{here}/discard", {"path": "logo.bin"})
+    assert "logo.bin" not in desk.here.drafts
+    empty = ada.post(f"{here}/commit", {"message": "", "paths": ["train.py"]}, headers={"HX-Request": "true"})
+    assert empty.status_code == 422
+    ada.post(f"{here}/commit", {"message": "Change", "paths": ["train.py", "notes.txt"], "push": "1"})
+    tip = repo.git.commit(repo.git.refs()["main"])
+    assert tip.subject == "Change" and repo.git.file(tip.sha, "notes.txt").text == "hello\n"
+    assert sorted(desk.here.drafts) == ["features/rain.sql", "sql/rain.sql"]
+    menu = ada.get(f"{here}/branch-menu").content.decode()
+    assert "other" in menu and "Keep them here" in menu
+    ada.post(f"{here}/switch", {"branch": "mine", "create": "1"})
+    assert desk.here.branch == "mine" and "Only in your checkout" in ada.get(f"{here}/branches").content.decode()
+
+
+def test_tree_find_blame_and_graph(repo: Repo, ada: Client) -> None:
+    here = f"/w/ours/repos/{repo.pk}"
+    assert (
+        "rain.sql" not in ada.get(here).content.decode()
+        and "rain.sql" in ada.get(f"{here}/tree?path=features").content.decode()
+    )
+    assert "features/rain.sql" in ada.get(f"{here}/find?q=rain").content.decode()
+    assert "No file has that" in ada.get(f"{here}/find?q=zzz").content.decode()
+    blamed = ada.get(f"{here}?path=train.py&blame=1").content.decode()
+    assert blamed.count('class="who"') == 2 and "<script>alert" not in blamed
+    assert 'class="glanes"' in ada.get(f"{here}/commits").content.decode()
+    found = ada.get(f"{here}/commits?q=path:README.md").content.decode()
+    assert (
+        "Start" in found and found.count("aria-current") < ada.get(f"{here}/commits").content.decode().count("<li") + 9
+    )
+    assert "No commit fits" in ada.get(f"{here}/commits?q=author:nobody").content.decode()
+
+
+def test_notebooks_are_compared_cell_by_cell(world: World, repo: Repo, ada: Client) -> None:
+    def book(source: str, *more: str) -> str:
+        outputs = [{"output_type": "stream", "text": f"{NASTY} of {source}"}, {"data": {"image/png": "iVBORw0KGgo="}}]
+        cells = [{"cell_type": "code", "id": "a", "source": source, "outputs": outputs}]
+        cells += [{"cell_type": "markdown", "id": text, "source": text} for text in more]
+        return json.dumps({"nbformat": 4, "cells": cells, "metadata": {"language_info": {"name": "python"}}})
+
+    desk = Desk(world.admin, repo)
+    desk.save("look.ipynb", book("plot(1)"))
+    desk.do("commit_drafts", message="Look")
+    desk.save("look.ipynb", book("plot(2)", f"**June** {NASTY}"))
+    page = ada.get(f"/w/ours/repos/{repo.pk}/commit").content.decode()
+    assert "1 cell changed, 1 added" in page and "Output before" in page and "<strong>June</strong>" in page
+    assert "<script>alert" not in page and "data:image/png;base64,iVBORw0KGgo=" in page
+    desk.save("look.ipynb", "{ not json")
+    assert "look.ipynb" in ada.get(f"/w/ours/repos/{repo.pk}/commit").content.decode()
