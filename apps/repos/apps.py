@@ -1,6 +1,7 @@
 """Registers the kind `repo`, its place in the side bar, its commits' pages, and repositories as a source of jobs' code."""
 
 from typing import Any
+from urllib.parse import quote
 
 from django.apps import AppConfig
 
@@ -22,12 +23,17 @@ class ReposConfig(AppConfig):
             repo_id, _, sha = place.key.partition(":")
             return f"repos/{repo_id}/commits?commit={sha}"
 
+        def line_page(resource: Any, rest: str) -> str:
+            sha, _, place = rest.partition(":")
+            return f"repos/{resource.pk}/commits?commit={sha}&at={quote(place, safe='')}"
+
         register_kind(
             "repo",
             model="repos.Repo",
             containers={"workspace", "folder"},
             icon="folder-git-2",
             page=page,
+            parts={"diff": line_page},
             reads="Read, clone and fetch",
             uses="Run its code in jobs",
             edits="Push, branch, merge",

@@ -10,10 +10,11 @@ from typing import Any
 from django.http import HttpRequest
 
 from apps.foundation.clock import now
+from apps.foundation.errors import Invalid
 from apps.foundation.pages import page, page_url, parse_filter
 from apps.foundation.paging import Page
 from apps.jobs import queries as jobs
-from apps.repos import git, graph, queries
+from apps.repos import git, graph, queries, refnames
 from apps.repos.opening import Opened, open_repo
 from apps.repos.sidebyside import lay_out
 
@@ -59,6 +60,7 @@ def commits(request: HttpRequest, repo_id: str) -> dict[str, Any]:
         "check": _runs(opened, [change.head.sha]).get(change.head.sha) if change else None,
         "shown": laid_out,
         "has_notebooks": any(file.notebook for file in laid_out),
+        "talks": {"talks": queries.count_line_talks(opened.actor, opened.repo, change.head.sha)} if change else None,
     }
 
 
@@ -83,6 +85,23 @@ def compare(request: HttpRequest, repo_id: str) -> dict[str, Any]:
         "ahead": ahead,
         "behind": behind,
         "between": between,
+    }
+
+
+@page("repos/_line_talk.html")
+def line_talk(request: HttpRequest, repo_id: str) -> dict[str, Any]:
+    """The threads on one line of what a commit changed, and the composer."""
+    opened = open_repo(request, repo_id)
+    sha = queries.resolve(opened.repo, refnames.require_sha(request.GET.get("commit", "")))
+    side, _, number = request.GET.get("n", "").partition(":")
+    path = refnames.require_path(request.GET.get("path", ""))
+    if side not in ("+", "-") or not number.isdecimal() or not path:
+        raise Invalid(fields={"n": "Side and number of a line, such as +:12."})
+    return {
+        "resource": opened.repo.resource,
+        "place": f"diff:{sha}:{path}:{side}{number}",
+        "quote": request.GET.get("quote", "")[:500],
+        "label": f"{path}, line {number}",
     }
 
 

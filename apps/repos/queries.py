@@ -11,6 +11,7 @@ from django.db import models
 
 from apps.access.actor import Actor
 from apps.access.policy import visible
+from apps.comments import queries as comments
 from apps.foundation.errors import Invalid, NotFound
 from apps.foundation.paging import Page, parse_size
 from apps.repos import contents, git, operations
@@ -212,6 +213,16 @@ def list_syncs(repo: Repo) -> models.QuerySet[Sync]:
 def newest_sync(repo: Repo) -> Sync | None:
     """The last transfer with the remote."""
     return list_syncs(repo).order_by("-created_at", "-id").first()
+
+
+def count_line_talks(actor: Actor, repo: Repo, sha: str) -> dict[str, int]:
+    """How many threads hang on each line of what a commit changed: `train.py:+12` to a number."""
+    prefix = f"diff:{sha}:"
+    threads = comments.list_threads(actor, resource=repo.resource, state="all").filter(path__startswith=prefix)
+    found: dict[str, int] = {}
+    for path in threads.order_by().values_list("path", flat=True)[:500]:
+        found[path.removeprefix(prefix)] = found.get(path.removeprefix(prefix), 0) + 1
+    return found
 
 
 def _slice(names: list[str], token: str | None, size: Any) -> tuple[list[str], str | None]:

@@ -17,6 +17,7 @@ own_urls = [
     path("/<uuid:repo_id>/find", file_pages.find, name="find"),
     path("/<uuid:repo_id>/raw", file_pages.raw, name="raw"),
     path("/<uuid:repo_id>/commits", history_pages.commits, name="commits"),
+    path("/<uuid:repo_id>/line", history_pages.line_talk, name="line"),
     path("/<uuid:repo_id>/compare", history_pages.compare, name="compare"),
     path("/<uuid:repo_id>/branches", pages.branches, name="branches"),
     path("/<uuid:repo_id>/settings", pages.settings, name="settings"),

@@ -9,8 +9,10 @@ import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 
+from apps.access.kinds import page_path
 from apps.access.levels import Level
 from apps.access.resources import root_resource
+from apps.comments.operations import start_thread
 from apps.repos import operations
 from apps.repos.models import Repo
 from tests.builders import World, a_folder, a_person
@@ -178,3 +180,20 @@ def test_notebooks_are_compared_cell_by_cell(world: World, repo: Repo, ada: Clie
     assert "<script>alert" not in page and "data:image/png;base64,iVBORw0KGgo=" in page
     desk.save("look.ipynb", "{ not json")
     assert "look.ipynb" in ada.get(f"/w/ours/repos/{repo.pk}/commit").content.decode()
+
+
+def test_a_line_of_a_commit_is_talked_about(world: World, repo: Repo, ada: Client) -> None:
+    here, sha = f"/w/ours/repos/{repo.pk}", repo.git.refs()["main"]
+    line = ada.get(f"{here}/line?commit={sha}&path=train.py&n=%2B:2&quote=b").content.decode()
+    assert f"diff:{sha}:train.py:+2" in line and "<textarea" in line
+    place = f"diff:{sha}:train.py:+2"
+    start_thread(actor=world.admin, resource=repo.resource, path=place, text="Why twenty?")
+    commits = ada.get(f"{here}/commits?commit={sha}").content.decode()
+    assert '"train.py:+2": 1' in commits and 'data-line="+:2"' in commits
+    assert page_path(repo.resource, place) == f"repos/{repo.pk}/commits?commit={sha}&at=train.py%3A%2B2"
+    for bad in (
+        f"commit={sha}&path=train.py&n=2",
+        f"commit={sha}&path=../x&n=%2B:2",
+        "commit=main&path=train.py&n=%2B:2",
+    ):
+        assert ada.get(f"{here}/line?{bad}").status_code == 422

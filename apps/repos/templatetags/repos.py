@@ -24,7 +24,7 @@ BLANK = mark_safe('<td class="ln void"></td><td class="cd void"></td>')
 
 @register.simple_tag
 def sides(shown: Shown, base: str = "") -> SafeString:
-    """A file's rows as a two-sided table; with `base` each new line carries its anchor for comments."""
+    """A file's rows as a two-sided table; with `base` each line carries its anchor for comments."""
     return _table(shown.rows, shown.file.path, f"Changes in {shown.file.path}", shown.is_plain, base)
 
 
@@ -48,7 +48,10 @@ def _table(rows: Iterable[Row], filename: str, label: str, plain: bool = False, 
 def _row(row: Row, lexer: Any, base: str) -> str:
     if row.heading:
         return format_html('<tr class="hunk"><td colspan="4">{}</td></tr>', row.heading)
-    anchor = format_html(' data-line="{}"', row.right.number) if base and row.right.kind != "void" else ""
+    anchor: Any = ""
+    if base:
+        side, number = ("-", row.left.number) if row.right.kind == "void" else ("+", row.right.number)
+        anchor = format_html(' data-line="{}:{}"', side, number)
     return format_html(
         "<tr{}{}>{}{}</tr>",
         mark_safe(' class="same"') if row.left.kind == row.right.kind == "same" else "",
