@@ -5,6 +5,26 @@ from urllib.parse import quote
 
 from django.apps import AppConfig
 
+PRIVATE = (
+    "open_checkout save_file rename_file delete_file discard_drafts commit_drafts switch_branch forget_branch pull push_branch "
+    "fetch_remote cancel_sync"
+).split()
+WORDS = {
+    "create_repo": "made {thing}",
+    "clone_repo": "cloned {thing} from {url}",
+    "change_remote": "changed where {thing} lives",
+    "create_branch": "made branch {branch} of {thing}",
+    "delete_branch": "deleted branch {before.branch} of {thing}",
+    "set_default_branch": "made {branch} the default branch of {thing}",
+}
+
+
+def _moved(entry: Any) -> str:
+    """`pushed main to flight-delays`."""
+    names = [ref.removeprefix("refs/heads/").removeprefix("refs/tags/") for ref in entry.after]
+    more = f" and {len(names) - 2} more" if len(names) > 2 else ""
+    return f"pushed {', '.join(names[:2])}{more} to {{thing}}"
+
 
 class ReposConfig(AppConfig):
     name = "apps.repos"
@@ -14,6 +34,7 @@ class ReposConfig(AppConfig):
         from apps.foundation.pages import NavItem, register_navigation
         from apps.jobs.sources import register_source
         from apps.lineage.nodes import Place, register_node_page
+        from apps.notifications.words import hide_verb, register_words
         from apps.repos.source import RepoSource
 
         def page(resource: Any) -> str:
@@ -38,6 +59,11 @@ class ReposConfig(AppConfig):
             uses="Run its code in jobs",
             edits="Push, branch, merge",
         )
+        # What one does in one's own checkout is nobody else's news before it is pushed.
+        hide_verb(*(f"repos.{verb}" for verb in PRIVATE))
+        for verb, words in WORDS.items():
+            register_words(f"repos.{verb}", words)
+        register_words("repos.refs_moved", _moved)
         register_node_page("commit", commit_page)
         register_node_page("job_run", lambda place: f"jobs/runs/{place.key}")  # jobs and lineage do not know each other
         register_navigation(NavItem("repos", "Repos", "folder-git-2", "repos:list", group=1, key="r"))

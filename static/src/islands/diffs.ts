@@ -72,7 +72,7 @@ class Lines extends HTMLElement {
       const first = hit(event, '[data-say-first]');
       const row = first && one('tr[data-line]:not(.same)', first.closest('.dfile') ?? this);
       if (row) void this.#open(row, true);
-      if (hit(event, '[data-untalk]')) hit(event, 'tr.talk')?.remove();
+      if (hit(event, '[data-untalk]')) hit(event, 'tr.linerow')?.remove();
     });
     const { talks } = JSON.parse(one('script', this)?.textContent ?? '{}') as { talks: Record<string, number> };
     const asked = new URLSearchParams(location.search).get('at');
@@ -86,7 +86,7 @@ class Lines extends HTMLElement {
 
   async #open(row: HTMLElement, write: boolean, show = false): Promise<void> {
     const below = row.nextElementSibling;
-    if (below?.matches('tr.talk')) { if (write) one('textarea', below)?.focus(); return; }
+    if (below?.matches('tr.linerow')) { if (write) one('textarea', below)?.focus(); return; }
     const path = row.closest<HTMLElement>('.dfile')?.dataset.path ?? '', line = row.dataset.line ?? '';
     const quote = one(line.startsWith('-') ? 'td.cd' : 'td.cd:last-child', row)?.textContent ?? '';
     const query = new URLSearchParams({ path, n: line, quote: quote.slice(0, 400) });
@@ -95,7 +95,7 @@ class Lines extends HTMLElement {
     const answer = await fetch(`${this.getAttribute('src')}&${query}`, { headers: { 'HX-Request': 'true', 'HX-Request-Type': 'partial' } });
     if (!answer.ok) { toast('Comments could not be read', 'Try again in a moment.', 'bad'); return; }
     const talk = document.createElement('tr'), cell = document.createElement('td');
-    talk.className = 'talk';
+    talk.className = 'linerow';
     cell.colSpan = 4;
     cell.innerHTML = await answer.text();
     talk.append(cell);
