@@ -71,6 +71,7 @@ class Editor extends HTMLElement {
     const kept = this.#kept();
     const root = inside(place);
     this.#view = new EditorView({ parent: root, root, state: this.#state(kept ? kept.text : this.#given.text) });
+    this.#view.scrollDOM.tabIndex = 0;
     const { signal } = this.#stop;
     one('[data-theirs]', this)?.addEventListener('click', () => void this.#takeTheirs(), { signal });
     one('[data-mine]', this)?.addEventListener('click', () => void this.#forceMine(), { signal });
