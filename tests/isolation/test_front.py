@@ -116,6 +116,7 @@ def wishes(path: str, experiment: int, run: str) -> str:
     if path == "runs/get":
         return f"run_id={run}"
     return {
+        "runs/create": f'{{"experiment_id": "{experiment}"}}',
         "runs/log-metric": f'{{"run_id": "{run}", "key": "m", "value": 1, "timestamp": 1}}',
         "runs/log-parameter": f'{{"run_id": "{run}", "key": "p", "value": "1"}}',
         "runs/set-tag": f'{{"run_id": "{run}", "key": "t", "value": "1"}}',
