@@ -57,6 +57,7 @@ PAGES = {
     "activity": "activity/",
     "comments": "comments/{folder}?state=all",
     "activity of a folder": "activity/{folder}",
+    "components": "ui/",
     "not found": "nothing/here",
 }
 

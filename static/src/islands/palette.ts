@@ -63,11 +63,9 @@ class Palette extends HTMLElement {
       clearTimeout(this.#timer);
       this.#timer = window.setTimeout(() => void this.#show(input.value), WAIT_MS);
     });
-    dialog.addEventListener('toggle', () => {
-      if (!dialog.open) return;
-      input.value = '';
-      void this.#show('');
-    });
+    // `toggle` comes a moment after the dialog opens: what was typed meanwhile stays.
+    dialog.addEventListener('toggle', () => { if (dialog.open) void this.#show(input.value); });
+    dialog.addEventListener('close', () => { input.value = ''; });
     this.addEventListener('click', event => {
       const chosen = hit(event, '[data-run]');
       if (!chosen) return;
