@@ -12,6 +12,7 @@ from django.db.models import Count, F, IntegerField, Max, Q, QuerySet, Sum
 from django.db.models.expressions import RawSQL
 
 from apps.access.actor import Actor
+from apps.access.kinds import list_kinds
 from apps.access.levels import Level
 from apps.access.models import (
     AccessRequest,
@@ -34,6 +35,8 @@ from apps.access.resources import root_resource
 from apps.foundation.clock import now
 from apps.foundation.errors import Invalid, NotFound
 from apps.foundation.ids import parse_id
+
+CONTAINERS = ("workspace", "folder", "catalog", "schema")
 
 
 def list_members(*, kind: str = "") -> QuerySet[Membership]:
@@ -305,17 +308,23 @@ def list_trash(actor: Actor) -> QuerySet[Resource]:
     return list_resources(actor, trashed=True).filter(deleted_with=F("pk"))
 
 
-def list_recent(actor: Actor) -> QuerySet[Resource]:
-    """Things, not containers, that the actor may read."""
-    found = (
-        visible(Resource, actor).select_related("owner").exclude(kind__in=("workspace", "folder", "catalog", "schema"))
-    )
-    return found
+def list_changed(actor: Actor, limit: int) -> list[Resource]:
+    """The things, not containers, that changed last among what the actor may read; the newest of each kind by its index."""
+    seen = visible(Resource, actor).exclude(owner=None)
+    kinds = [kind.name for kind in list_kinds() if kind.name not in CONTAINERS]
+    newest = [
+        row
+        for kind in kinds
+        for row in seen.filter(kind=kind).order_by("-updated_at", "-id").values_list("updated_at", "pk")[:limit]
+    ]
+    rows = Resource.objects.select_related("owner").in_bulk([pk for _, pk in sorted(newest, reverse=True)[:limit]])
+    return sorted(rows.values(), key=lambda row: (row.updated_at, row.pk), reverse=True)
 
 
-def kinds_present(actor: Actor) -> set[str]:
-    """The kinds of which the actor may read at least one."""
-    return set(visible(Resource, actor).order_by().values_list("kind", flat=True).distinct())
+def kinds_present(actor: Actor, kinds: Iterable[str]) -> set[str]:
+    """Those of some kinds of which the actor may read at least one."""
+    seen = visible(Resource, actor)
+    return {kind for kind in kinds if seen.filter(kind=kind).exists()}
 
 
 def list_audit(

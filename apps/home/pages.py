@@ -19,7 +19,7 @@ from apps.home import gallery as shown
 from apps.home import operations, queries
 from apps.home.palette import fitting, makes, places
 from apps.home.panels import starred
-from apps.home.steps import walk
+from apps.home.steps import KINDS, walk
 
 RECENT = 10
 FOUND = 12
@@ -53,16 +53,18 @@ def front(request: HttpRequest) -> dict[str, Any] | HttpResponse:
     if target_id(request) == "running-now":
         return live
     urls = {item.name: page_url(request, item.url_name) for item in navigation()}
-    steps = walk(access.kinds_present(actor), urls, url=settings.BOATHOUSE_URL, workspace=actor.workspace.name)
+    hidden = request.COOKIES.get(cookie) == "hidden"
+    present = set() if hidden else access.kinds_present(actor, KINDS)
+    steps = walk(present, urls, url=settings.BOATHOUSE_URL, workspace=actor.workspace.name)
     done = sum(step.state == "done" for step in steps)
-    hidden = done == len(steps) or request.COOKIES.get(cookie) == "hidden"
+    hidden = hidden or done == len(steps)
     needs = panels(request, "home.needs")
     return {
         "page_title": "Home",
         "today": now(),
         "steps": [] if hidden else steps,
         "done": done,
-        "fresh": done == 0,
+        "fresh": done == 0 and not hidden,
         "needs": needs,
         "needs_count": sum(context["count"] for _, context in needs),
         "main": panels(request, "home.main"),
@@ -84,8 +86,7 @@ def _recent(request: HttpRequest) -> dict[str, Any]:
         # Who opened nothing yet sees what the others do, unless they asked for their own.
         whose = "mine" if rows or whose == "mine" else "team"
     if whose == "team":
-        changed = access.list_recent(actor).exclude(owner=None).order_by("-updated_at", "-id")[:RECENT]
-        rows = [(resource, resource.updated_at) for resource in changed]
+        rows = [(resource, resource.updated_at) for resource in access.list_changed(actor, RECENT)]
     things = [(thing, get_kind(thing.kind), resource_url(request, thing), when) for thing, when in rows]
     return {"recent": things, "whose": whose}
 

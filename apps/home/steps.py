@@ -88,6 +88,8 @@ STEPS = (
     ),
 )
 
+KINDS = sorted({kind for step in STEPS for kind in step.kinds if kind != "model"})
+
 
 @dataclass(frozen=True)
 class Shown:
