@@ -10,7 +10,8 @@ from typing import Any
 
 from apps.access.actor import Actor
 from apps.access.policy import visible
-from apps.experiments import board, columns
+from apps.experiments import board
+from apps.experiments.columns import HIGHER, LOWER, better
 from apps.experiments.models import Run
 from apps.experiments.queries import rows_of
 from apps.lineage.queries import SeenNode, sources_behind
@@ -125,13 +126,13 @@ def target_of(rows: Sequence[Standing], wanted: str = "") -> Target | None:
     ordered = tuple(sorted(counts, key=lambda key: (*_rank(key), -counts[key], key)))
     key = wanted if wanted in counts else ordered[0]
     values = [row.metrics[key] for row in rows if key in row.metrics]
-    return Target(key, columns.better(key), ordered[:40], min(values), max(values))
+    return Target(key, better(key), ordered[:40], min(values), max(values))
 
 
 def _rank(key: str) -> tuple[int, int]:
     """What a name promises: held-out before training, the usual measures in their order."""
     words = key.lower()
-    known = [*columns.LOWER, *columns.HIGHER]
+    known = [*LOWER, *HIGHER]
     place = next((at for at, word in enumerate(known) if word in words), len(known))
     return (0 if words.startswith(("val", "test", "eval")) else 1, place)
 
@@ -251,7 +252,7 @@ def _measured(key: str, before: float | None, after: float | None) -> Line:
     if before is None or after is None:
         return Line(key, before, after)
     delta = after - before
-    return Line(key, before, after, delta, _tone(delta, columns.better(key)), delta / abs(before) if before else None)
+    return Line(key, before, after, delta, _tone(delta, better(key)), delta / abs(before) if before else None)
 
 
 def _tone(delta: float | None, better: int) -> str:
