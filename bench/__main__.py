@@ -9,7 +9,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 FOLDER = Path(__file__).parent
-ALONE = ("start", "b7_delta_reads", "b8_listing", "pages")
+ALONE = ("start", "b7_delta_reads", "b8_listing", "pages", "lineage")
 WITH_PEERS = ("b1_ingest", "b2_search", "b5_scoring")
 # The peers' parts, pinned; each lives in an environment of its own under bench/peers/.
 MLFLOW = ("mlflow[auth]==3.17.2", "mlflow-skinny==3.17.2", "mlflow-tracing==3.17.2", "psycopg2-binary")

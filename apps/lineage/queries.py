@@ -21,7 +21,6 @@ from apps.lineage.models import LineageEdge, LineageNode
 
 DEPTH_MAX = 20
 NODES_MAX = 2000
-WALK_MAX = 10_000
 EDGES_MAX = 40_000
 OPENED_MAX = 200
 
