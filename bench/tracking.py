@@ -119,6 +119,7 @@ def both() -> Iterator[tuple[Server, Server]]:
         peer = _start_peer(stack)
         for server, path in ((ours, "/version"), (peer, "/version")):
             _await(server, path)
+        _settle(peer)
         yield ours, peer
 
 
@@ -231,6 +232,17 @@ def _await(server: Server, path: str) -> None:
             raise RuntimeError(f"{server.name} ended while it started")
         time.sleep(0.5)
     raise RuntimeError(f"{server.name} does not answer")
+
+
+def _settle(server: Server, seconds: float = 300) -> None:
+    """Wait until a server rests: the peer's job runners go on starting for long after it answers, and would be counted."""
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        before = server.cpu()
+        time.sleep(3)
+        if server.cpu() - before < 0.3:
+            return
+    print(f"# {server.name} does not rest", file=sys.stderr)
 
 
 def measure(server: Server, work: Callable[[Server], None], times: int) -> tuple[float, float]:
