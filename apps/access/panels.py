@@ -22,5 +22,5 @@ def people(request: HttpRequest) -> Mapping[str, Any]:
     members = list(found.order_by(F("seen_at").desc(nulls_last=True), "created_at", "id")[:SHOWN])
     since = now() - HERE
     for member in members:
-        member.is_here = member.seen_at is not None and member.seen_at > since
+        member.is_here = member.seen_at is not None and member.seen_at > since  # type: ignore[attr-defined]
     return {"members": members, "total": found.count(), "here": found.filter(seen_at__gt=since).count()}

@@ -102,7 +102,7 @@ def own_membership(actor: Actor) -> Membership:
 
 def list_sessions(actor: Actor) -> list[Session]:
     """The browsers in which the actor is signed in, the latest seen first."""
-    return list(Session.objects.filter(user_id=actor.user_id, expire_date__gt=now()).order_by("-seen_at")[:50])
+    return list(Session.objects.filter(user=actor.user, expire_date__gt=now()).order_by("-seen_at")[:50])
 
 
 def get_group(group_id: object) -> Group:
@@ -377,7 +377,8 @@ def total_storage(actor: Actor) -> list[dict[str, Any]]:
     found = list_storage(actor).order_by().values("resource__kind")
     trashed = Sum("bytes", filter=Q(resource__deleted_at__isnull=False), default=0)
     totals = found.annotate(total=Sum("bytes"), count=Sum("files"), trashed=trashed, measured_at=Max("measured_at"))
-    return list(totals.order_by("-total"))
+    rows: Iterable[Any] = totals.order_by("-total")
+    return list(rows)
 
 
 def default_level() -> Level | None:

@@ -70,4 +70,4 @@ def marks_of(endpoint: Endpoint, first_minute: int) -> list[dict[str, Any]]:
         {"x": to_millis(config.valid_from), "label": f"configuration {config.number}", "tone": "wait"}
         for config in endpoint.configs.filter(valid_from__gte=since, number__gt=1).order_by("-valid_from")[:MARKS_MAX]
     ]
-    return sorted(found, key=lambda mark: mark["x"])[-MARKS_MAX:]
+    return sorted(found, key=lambda mark: int(mark["x"] or 0))[-MARKS_MAX:]

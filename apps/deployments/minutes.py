@@ -98,12 +98,12 @@ def series_of(endpoints: Sequence[Endpoint], minutes: int, points: int = 96) -> 
     found = {one.pk: {at: Minute(at, span=span) for at in range(first, last + 1, span)} for one in endpoints}
     fresh = _fresh(list(found), max(first, last - 2 * DONE_AFTER_MINUTES), last)
     rows = EndpointMinute.objects.filter(endpoint__in=list(found), minute__gte=first, minute__lte=last)
-    for key, number, *counts, buckets in rows.values_list(
+    for key, number, requests, refused, errors, buckets in rows.values_list(
         "endpoint_id", "minute", "requests", "refused", "errors", "buckets"
     ):
         if (key, number) not in fresh:
             steps = {int(place): count for place, count in buckets.items()}
-            found[key][number // span * span].add(Minute(number, *counts, steps))
+            found[key][number // span * span].add(Minute(number, requests, refused, errors, steps))
     for (key, number), row in fresh.items():
         found[key][number // span * span].add(row)
     return {key: list(steps.values()) for key, steps in found.items()}

@@ -8,7 +8,7 @@ import io
 import json
 import math
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, cast
 
 from apps.experiments import artifacts
 from apps.experiments.artifacts import Place
@@ -176,7 +176,7 @@ def look_at(place: Place, view: str = "") -> Look:
         head = file.read(READ_BYTES + 1)
         size = file.seek(0, io.SEEK_END)
         file.seek(0)
-        digest = hashlib.file_digest(file, "sha256").hexdigest() if size <= HASHED_BYTES else ""
+        digest = hashlib.file_digest(cast("Any", file), "sha256").hexdigest() if size <= HASHED_BYTES else ""
     look = Look(name, kind_of(name), icon_of(name), size, digest, cut=len(head) > READ_BYTES)
     if look.kind in ("image", "parquet"):
         return look

@@ -24,13 +24,13 @@ FUZZY_FROM = 3
 
 def list_stars(actor: Actor) -> QuerySet[Star]:
     """The actor's stars, among what they may still discover."""
-    own = visible(Star, actor, Level.DISCOVER).filter(user_id=actor.user_id)
+    own = visible(Star, actor, Level.DISCOVER).filter(user=actor.user)
     return own.select_related("resource", "resource__owner")
 
 
 def list_recents(actor: Actor) -> QuerySet[Visit]:
     """What the actor opened, among what they may still discover."""
-    own = visible(Visit, actor, Level.DISCOVER).filter(user_id=actor.user_id)
+    own = visible(Visit, actor, Level.DISCOVER).filter(user=actor.user)
     return own.select_related("resource", "resource__owner")
 
 
@@ -44,9 +44,9 @@ def search(actor: Actor, text: str, *, kinds: Sequence[str] = (), owner: str = "
         found = found.filter(Q(owner__email__istartswith=owner) | Q(owner__name__istartswith=owner))
     found = found.annotate(rank=_rank(text), length=Length("name")).filter(_matches(text))
     # What was opened lately is looked at apart: a join would be asked about every row that fits.
-    visits = Visit.objects.filter(user_id=actor.user_id).order_by("-seen_at").values_list("resource_id", "seen_at")
+    visits = Visit.objects.filter(user=actor.user).order_by("-seen_at").values_list("resource_id", "seen_at")
     opened = dict(visits[:OPENED])
-    rows = {row.pk: row for row in found.order_by("rank", "length", "name", "pk")[:limit]}
+    rows: dict[Any, Any] = {row.pk: row for row in found.order_by("rank", "length", "name", "pk")[:limit]}
     rows |= {row.pk: row for row in found.filter(pk__in=list(opened))} if opened else {}
     moments = {pk: moment.timestamp() for pk, moment in opened.items()}
     return sorted(rows.values(), key=lambda row: (row.rank, -moments.get(row.pk, 0.0), row.length, row.name))[:limit]

@@ -13,7 +13,7 @@ import threading
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 import redis
@@ -22,7 +22,7 @@ from django.db import connection, models
 
 from apps.access.actor import Actor
 from apps.access.policy import visible
-from apps.foundation.clock import from_millis, now
+from apps.foundation.clock import now
 from apps.jobs.lifecycle import ACTIVE, State
 from apps.jobs.models import Attempt, JobRun
 from apps.sandbox.client import SandboxUnavailable, sandbox
@@ -170,15 +170,19 @@ def _worker(name: str, line: dict[str, Any]) -> Worker | None:
         room=line["room"],
         done=line["done"],
         peak_bytes=line["peak_bytes"],
-        started_at=from_millis(int(line["started"] * 1000)),
-        seen_at=from_millis(int(line["at"] * 1000)),
+        started_at=_moment(line["started"]),
+        seen_at=_moment(line["at"]),
     )
+
+
+def _moment(seconds: float) -> datetime:
+    return datetime.fromtimestamp(seconds, UTC)
 
 
 def _queues(actor: Actor, workers: list[Worker], messages: dict[str, int]) -> list[QueueLine]:
     counts = visible(JobRun, actor).exclude(state__in=(State.SUCCEEDED, State.FAILED, State.CANCELED, State.LOST))
-    runs = {
-        row["queue"]: row
+    runs: dict[str, dict[str, Any]] = {
+        row["queue"]: dict(row)
         for row in counts.values("queue").annotate(
             waiting=models.Count("pk", filter=models.Q(state=State.QUEUED)),
             running=models.Count("pk", filter=models.Q(state__in=ACTIVE)),

@@ -273,10 +273,10 @@ def sources_behind(
     found: dict[str, list[SeenNode]] = {}
     for start, end in pairs:
         node = nodes[end]
-        shown = ("", "", "") if end in hidden else (node.key, node.version, node.name)
-        found.setdefault(starts[start], []).append(
-            SeenNode(str(end), node.kind, *shown, -1, end in hidden, None if end in hidden else node.resource_id)
-        )
+        key, version, name = ("", "", "") if end in hidden else (node.key, node.version, node.name)
+        resource_id = None if end in hidden else node.resource_id
+        seen = SeenNode(str(end), node.kind, key, version, name, -1, end in hidden, resource_id)
+        found.setdefault(starts[start], []).append(seen)
     return {key: sorted(rows, key=lambda row: (row.redacted, row.name, row.version)) for key, rows in found.items()}
 
 

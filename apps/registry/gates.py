@@ -65,7 +65,7 @@ def known(model: RegisteredModel) -> Gates:
     """A model's gates, read if they were not attached."""
     if not hasattr(model, "_gates"):
         attach([model])
-    found: Gates = model._gates
+    found: Gates = model._gates  # type: ignore[attr-defined]
     return found
 
 

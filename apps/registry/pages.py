@@ -35,6 +35,7 @@ from apps.registry.api import model_of
 from apps.registry.models import ModelVersion, RegisteredModel, TransitionRequest
 from apps.registry.names import check_model_name
 from apps.registry.search import RegistrySearch, find_models
+from apps.registry.serving import Serving
 
 LANE_MAX = 12
 VERSIONS_MAX = 50
@@ -49,11 +50,11 @@ class Lane:
     stage: str
     rows: list[standing.Standing]
     count: int
-    serving: dict[str, list[serving.Serving]]
+    serving: dict[str, list[Serving]]
     asked: list[TransitionRequest]
 
     @property
-    def cards(self) -> list[tuple[standing.Standing, list[serving.Serving], list[TransitionRequest]]]:
+    def cards(self) -> list[tuple[standing.Standing, list[Serving], list[TransitionRequest]]]:
         """The versions drawn as cards, with what serves each and what is asked about it."""
         return [
             (

@@ -267,8 +267,9 @@ def _params(row: Standing) -> Mapping[str, str]:
 def _tables(before: Standing, after: Standing) -> list[Line]:
     sides = [{node.name: node for node in row.tables} for row in (before, after)]
     return [
-        Line(name, *(side[name].version if name in side else None for side in sides))
+        Line(name, old.version if old else None, new.version if new else None)
         for name in sorted({**sides[0], **sides[1]})
+        for old, new in [(sides[0].get(name), sides[1].get(name))]
     ]
 
 

@@ -136,9 +136,8 @@ def branch_rows(repo: Repo, shared: dict[str, str], checkout: Checkout | None, h
     if checkout is not None:
         about |= {ref.name: ref for ref in repo.git.describe_refs(sorted(own), checkout.refs)}
     default = shared.get(repo.default_branch, "")
-    names.sort(
-        key=lambda name: (name != here, -(about[name].at.timestamp() if name in about and about[name].at else 0))
-    )
+    moments = {name: ref.at.timestamp() for name, ref in about.items() if ref.at}
+    names.sort(key=lambda name: (name != here, -moments.get(name, 0.0)))
     rows = []
     for name in names[:MENU]:
         mine, theirs = own.get(name, ""), shared.get(name, "")

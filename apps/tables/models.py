@@ -59,7 +59,8 @@ class Table(WorkspaceModel):
     @property
     def tile(self) -> str:
         """What its tile looks like."""
-        return {self.Purpose.FEATURES: "feature", self.Purpose.INFERENCE: "inference"}.get(self.purpose, "table")
+        tiles: dict[str, str] = {self.Purpose.FEATURES: "feature", self.Purpose.INFERENCE: "inference"}
+        return tiles.get(self.purpose, "table")
 
     @property
     def name(self) -> str:

@@ -51,7 +51,7 @@ def arriving(request: HttpRequest) -> Mapping[str, Any] | None:
 
 def _arriving(table: Table, moments: Sequence[datetime], at: datetime) -> Arriving:
     pauses = [later - earlier for earlier, later in zip(moments, moments[1:], strict=False)]
-    pause = statistics.median(pauses) if len(moments) >= FEED_VERSIONS else timedelta(0)
+    pause = statistics.median(pauses) if len(moments) >= FEED_VERSIONS else timedelta(0)  # type: ignore[type-var]
     if pause < FEED_PAUSE:
         return Arriving(table, table.changed_at, None, None)
     late = at - moments[-1] - pause

@@ -141,7 +141,7 @@ def _lock_in(seconds: int) -> None:
 def _connect(folder: str, views: list[dict[str, Any]]) -> Any:
     import duckdb
 
-    outside = {
+    outside: dict[str, Any] = {
         "autoinstall_known_extensions": False,
         "autoload_known_extensions": False,
         "allow_community_extensions": False,

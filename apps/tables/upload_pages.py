@@ -28,9 +28,11 @@ def upload(request: HttpRequest) -> dict[str, Any] | HttpResponse:
         except NotFound:
             raise Invalid(fields={"table": "There is no such schema, or you may not write there."}) from None
         if table:
-            write = operations.begin_table_write(actor=actor, table=table, file_name=file.name)
+            write = operations.begin_table_write(actor=actor, table=table, file_name=file.name or "")
         else:
-            write = operations.begin_write(actor=actor, schema=home, name=name.rpartition(".")[2], file_name=file.name)
+            write = operations.begin_write(
+                actor=actor, schema=home, name=name.rpartition(".")[2], file_name=file.name or ""
+            )
         staging.receive(write, file.chunks())
         operations.parse_file(actor=actor, write=write, options={"header": True, "on_bad_rows": "stop"})
         return go(request, page_url(request, "tables:write", write_id=write.pk))
@@ -56,7 +58,7 @@ def write(request: HttpRequest, write_id: str) -> dict[str, Any] | HttpResponse:
 
 
 def _frame(request: HttpRequest, row: StagedWrite) -> Frame:
-    places = (row.schema.resource.parent, row.schema.resource)
+    places = [place for place in (row.schema.resource.parent, row.schema.resource) if place]
     crumbs = [
         ("Tables", page_url(request, "tables:list")),
         *((place.name, resource_url(request, place)) for place in places),

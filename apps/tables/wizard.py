@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
 from django.http import QueryDict
 
@@ -76,7 +76,7 @@ def dialect(posted: Mapping[str, str]) -> dict[str, Any]:
 def wish_of(row: StagedWrite, posted: QueryDict) -> dict[str, Any]:
     """The whole wish of the form, as the reader takes it."""
     report = row.report or {}
-    wish = dialect({**{"header": ""}, **posted.dict()})
+    wish = dialect({"header": "", **cast("dict[str, str]", posted.dict())})
     wish["on_bad_rows"] = "skip" if posted.get("on_bad_rows") == "skip" else "stop"
     same_shape = wish["header"] == report.get("format", {}).get("header", wish["header"]) and (
         wish.get("delimiter") in (None, report.get("format", {}).get("delimiter"))

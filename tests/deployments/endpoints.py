@@ -21,7 +21,9 @@ def an_endpoint(side: Side, name: str = "delays", sockets: Sequence[str] = (), *
     resource = create_resource(side.admin, kind="endpoint", name=name, parent=root_resource())
     endpoint = Endpoint(resource=resource, name=name, state=EndpointState.READY, routing=routing(sockets))
     if table:
-        endpoint.inference_table = ingest.make_inference_table(side.admin, f"main.default.{name}_payload", record.schema())
+        endpoint.inference_table = ingest.make_inference_table(
+            side.admin, f"main.default.{name}_payload", record.schema()
+        )
     endpoint.save(force_insert=True)
     return endpoint
 

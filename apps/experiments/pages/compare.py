@@ -34,8 +34,8 @@ def compare(request: HttpRequest, experiment_id: str) -> dict[str, Any]:
     asked = list(dict.fromkeys(request.GET.getlist("run")))[:PICKED_MAX]
     if not asked:
         order = f"{'-' if wish.goal.way > 0 else ''}metrics.{wish.goal.key}" if wish.goal else wish.order
-        rows, _ = table.find_page(actor, _ordered(wish, order), [])
-        asked = [row.hex for row in rows[:DEFAULT_PICKED]]
+        found, _ = table.find_page(actor, _ordered(wish, order), [])
+        asked = [row.hex for row in found[:DEFAULT_PICKED]]
     runs = queries.get_runs(actor, experiment, asked)
     base = request.GET.get("base", "")
     runs.sort(key=lambda run: run.hex != base)
@@ -125,7 +125,7 @@ def _code(request: HttpRequest, runs: list[Run], rows: list[Any]) -> list[dict[s
                 "patch": str(told.get("patch") or row.tags.get("mlflow.source.git.diff", ""))[: inputs.PATCH_BYTES],
                 "environment": str(told.get("environment_digest") or "")[:16],
                 "link": link,
-                "differs": bool(base) and commit != base["commit"],
+                "differs": base is not None and commit != base["commit"],
             }
         )
     return found

@@ -31,7 +31,7 @@ def run(request: HttpRequest, run_id: str) -> dict[str, Any] | HttpResponse:
     goal = goal_of(experiment, [row.metrics])
     changed = [d for d in differences([base.row, row], "params") if d.differs] if base else []
     curved = curves.curved_keys(found, [key for key in row.metrics if not key.startswith("system/")])
-    order = sorted(curved, key=lambda key: (bool(goal) and goal.key not in key, not way_of(experiment, key), key))
+    order = sorted(curved, key=lambda key: (goal is not None and goal.key not in key, not way_of(experiment, key), key))
     charts = [_chart(experiment, found, base, *family) for family in curves.families(order)[:OVERVIEW_CHARTS]]
     return context | {
         "base": base,

@@ -112,11 +112,7 @@ def _groups(request: HttpRequest, wish: Wish, total: int) -> dict[str, Any]:
         groups.append((group, address, figures))
     bests = []
     for place, way in enumerate(ways):
-        means = [
-            figures[place][1]
-            for _, _, figures in groups
-            if figures[place][1] is not None and math.isfinite(figures[place][1])
-        ]
+        means = [mean for _, _, figures in groups if (mean := figures[place][1]) is not None and math.isfinite(mean)]
         bests.append((min(means) if way < 0 else max(means)) if way and means else None)
     columns = list(zip(metrics, bests, strict=True))
     return {

@@ -281,7 +281,7 @@ def _image(self: Any, tokens: Any, index: int, options: Any, env: Any) -> str:
 # http and https, mail, or a place on this site: no other scheme, and no host without one.
 _LINK = re.compile(r"(?:https?://|mailto:|#|\?|/(?![/\\])|[\w.%-]+(?:[/?#]|$))", re.IGNORECASE)
 _markdown = MarkdownIt("commonmark", {"html": False}).enable(["table", "strikethrough"])
-_markdown.validateLink = lambda address: _LINK.match(address.strip()) is not None  # type: ignore[method-assign]
+_markdown.validateLink = lambda address: _LINK.match(address.strip()) is not None  # type: ignore[method-assign, assignment]
 _markdown.add_render_rule("fence", _fence)
 _markdown.add_render_rule("image", _image)
 
@@ -300,4 +300,5 @@ def markdown_html(text: str, change: Callable[[list[Any]], None] | None = None, 
             token.tag = f"h{min(6, int(token.tag[1]) + 1)}"  # a page has one h1, its own
     if change:
         change(tokens)
-    return mark_safe(_markdown.renderer.render(tokens, OptionsDict({**_markdown.options, **options}), {}))
+    wanted: Any = {**_markdown.options, **options}
+    return mark_safe(_markdown.renderer.render(tokens, OptionsDict(wanted), {}))

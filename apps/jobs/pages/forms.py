@@ -126,6 +126,6 @@ def write_line(item: dict[str, Any]) -> str:
 
 def _with_rest(item: dict[str, Any], job: Job | None) -> dict[str, Any]:
     """A line of the form has no room for choices and help: those of the same parameter stay."""
-    old = next((one for one in job.parameters if one["name"] == item["name"]), {}) if job else {}
+    old: dict[str, Any] = next((one for one in job.parameters if one["name"] == item["name"]), {}) if job else {}
     kept = ("choices", "help") if old.get("type") == item["type"] else ("help",)
     return {**{name: old[name] for name in kept if name in old}, **item}

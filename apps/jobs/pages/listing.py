@@ -39,7 +39,7 @@ def list_jobs(request: HttpRequest) -> dict[str, Any]:
     if wanted.words:
         rows = rows.filter(resource__name__icontains=wanted.words)
     order = request.GET.get("order", DEFAULT_ORDER)
-    keys = ORDERS.get(order.lstrip("-"), ORDERS["last"])
+    keys: tuple[str, ...] = ORDERS.get(order.lstrip("-"), ORDERS["last"])
     keys = tuple("-" + key for key in keys) if order.startswith("-") else keys
     shown = page_of(rows, order=keys, token=request.GET.get("page_token"))
     listed = queries.with_history(actor, shown.items)

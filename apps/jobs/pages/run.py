@@ -86,8 +86,8 @@ def again(request: HttpRequest, run_id: str) -> dict[str, Any] | HttpResponse:
         ref = request.POST.get("ref", "").strip() or request.POST.get("at", "")
         note = request.POST.get("note", "").strip()
         with forms.beside_fields(job):
-            values = forms.values_typed(request, job)
-            made = operations.run_job(actor=actor, job=job, parameters=values, ref=ref, note=note)
+            typed = forms.values_typed(request, job)
+            made = operations.run_job(actor=actor, job=job, parameters=typed, ref=ref, note=note)
         return go(request, page_url(request, "jobs:run", run_id=made.pk))
     values = [
         {**item, "value": parameters.to_text(row.parameters.get(item["name"], item.get("default", "")))}

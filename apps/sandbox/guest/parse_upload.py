@@ -149,7 +149,7 @@ def _from_text(kind: str, request: dict[str, Any], source: Path, out: Path, bad:
             names, notes, first = _head(rows, told["header"])
         columns = [Column(name, note, words, name in texts) for name, note in zip(names, notes, strict=True)]
         progress = Progress(source, out)
-        total = _spill(rows, first, columns, spill, bad, lambda: progress.tell(file.buffer.tell()))
+        total = _spill(rows, first, columns, spill, bad, lambda: progress.tell(file.buffer.tell()))  # type: ignore[attr-defined]
     choices = _choices(request)
     for column in columns:
         column.settle(choices.get(column.source.lower(), {}))
