@@ -16,7 +16,7 @@ from apps.tables.computations import is_number, is_plain
 from apps.tables.models import Computation, Table
 from apps.tables.parquet import open_file
 from apps.tables.sql import ROW_GROUP, Statement, quoted
-from apps.tables.types import describe, plain
+from apps.tables.types import describe
 
 ROWS_KEPT = 100_000
 KINDS = ("changed", "added", "removed")
@@ -111,14 +111,18 @@ def rows(found: Computation, kind: str, page: int = 1, size: int = ROW_GROUP) ->
     missing = [None] * height
     old = [part.get(f"a{i}", missing) for i in range(len(names))]
     new = [part.get(f"b{i}", missing) for i in range(len(names))]
+    order = _telling_first(found, names)
     items = [
-        [
-            Cell(plain(o[row]), plain(n[row]), kind == "changed" and o[row] != n[row])
-            for o, n in zip(old, new, strict=True)
-        ]
+        [Cell(old[i][row], new[i][row], kind == "changed" and old[i][row] != new[i][row]) for i in order]
         for row in range(height)
     ]
-    return RowPage(kind, names, items, page, pages, total, kept)
+    return RowPage(kind, [names[i] for i in order], items, page, pages, total, kept)
+
+
+def _telling_first(found: Computation, names: list[str]) -> list[int]:
+    """The places of the columns: key, then those that changed, most values first, then all others."""
+    key, changed = len(found.result["key"]), {item["name"]: item["changed"] for item in found.result["columns"]}
+    return [*range(key), *sorted(range(key, len(names)), key=lambda i: -changed.get(names[i], 0))]
 
 
 @computations.plans(Computation.Kind.DIFFERENCE)

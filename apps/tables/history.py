@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from math import log10
+from math import sqrt
 from typing import Any
 
 from apps.tables import delta
@@ -129,7 +129,7 @@ def track(table: Table, upto: int | None = None, kept: Mapping[int, list[Any]] |
         if version.kind == Kind.OVERWRITE:
             touched = max(touched, version.rows)
         rows = version.rows
-        size = 0.4 + 0.45 * (log10(touched + 1) / log10(top + 1) if touched else 0)
+        size = 0.35 + 0.5 * sqrt(touched / top)
         share = round(100 * version.rows / top)
         marks.append(
             Mark(

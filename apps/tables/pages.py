@@ -10,6 +10,7 @@ from django.http import HttpRequest, HttpResponse
 from apps.access.levels import Level
 from apps.access.pages import resource_url
 from apps.access.policy import level_of
+from apps.comments.queries import count_open
 from apps.foundation.errors import Forbidden, Invalid
 from apps.foundation.pages import Frame, Tab, go, page, page_url
 from apps.foundation.paging import page as page_of
@@ -146,18 +147,44 @@ def sample(request: HttpRequest, name: str) -> dict[str, Any] | HttpResponse:
         rows = sampling.rows(chance) if chance.state == Computation.State.READY else []
     names = [str(column["name"]) for column in shown.columns]
     keys = [names.index(column) for column in table.key_columns if column in names]
+    shown_columns = history.column_rows(table, at, known, columns.notes_of(table))
     whole_key = len(keys) == len(table.key_columns) and bool(keys)
     return context | {
         "preview": shown,
-        "rows": [(number, row, _row_key(names, keys, row) if whole_key else "") for number, row in enumerate(rows, 1)],
-        "columns": history.column_rows(table, at, known, columns.notes_of(table)),
+        "rows": [
+            (number, list(zip(row, shown_columns, strict=True)), _row_key(names, keys, row) if whole_key else "")
+            for number, row in enumerate(rows, 1)
+        ],
+        "columns": shown_columns,
+        **_talk(request.GET.get("at", ""), at.version, names, shown.items),
         "version": at,
-        "track": history.track(table, _number(request, "upto") if request.GET.get("upto") else None if at.version > table.version - history.WINDOW else at.version),
+        "track": history.track(table, _window(request, table, at.version)),
         "timestamp": moment,
         "sizes": SIZES,
         "size": limit,
         "chance": chance,
-    }  # fmt: skip
+    }
+
+
+def _window(request: HttpRequest, table: Table, shown: int) -> int | None:
+    """With which version the time line ends: the one asked for, else the newest, else the one that is shown."""
+    upto = _number(request, "upto")
+    return upto if upto is not None else None if shown > table.version - history.WINDOW else shown
+
+
+def _talk(place: str, version: int, names: list[str], rows: list[list[Any]]) -> dict[str, Any]:
+    """The row (`3`) or cell (`3:arr_delay`) that one talks about, if the address names one that is shown."""
+    number, _, column = place.partition(":")
+    if (
+        not number.isdecimal()
+        or len(number) > 9
+        or not 1 <= int(number) <= len(rows)
+        or (column and column not in names)
+    ):
+        return {}
+    path = f"cell:{version}:{number}:{column}" if column else f"row:{version}:{number}"
+    quote = str(rows[int(number) - 1][names.index(column)]) if column else ""
+    return {"talk_path": path, "talk_row": int(number), "talk_column": column, "talk_quote": quote[:200]}
 
 
 def _row_key(names: list[str], keys: list[int], row: list[Any]) -> str:
@@ -180,13 +207,18 @@ def versions(request: HttpRequest, name: str) -> dict[str, Any] | HttpResponse:
     after = queries.version_at(table, table.version if b is None else b)
     before = queries.version_at(table, max(0, after.version - 1) if a is None else a)
     compared = _compare(request, table, before.version, after.version) if before.version != after.version else {}
-    return context | compared | {
-        "page": rows,
-        "kept": kept,
-        "track": history.track(table, _number(request, "upto") if request.GET.get("upto") else None if after.version > table.version - history.WINDOW else after.version, kept),
-        "a": before,
-        "b": after,
-    }  # fmt: skip
+    return (
+        context
+        | compared
+        | {
+            "page": rows,
+            "kept": kept,
+            "track": history.track(table, _window(request, table, after.version), kept),
+            "talked": count_open(request.actor, table.resource, f"version:{after.version}"),  # type: ignore[attr-defined]
+            "a": before,
+            "b": after,
+        }
+    )
 
 
 def _compare(request: HttpRequest, table: Table, before: int, after: int) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from apps.foundation.api import In, Out
 from apps.tables import difference
 from apps.tables.models import Computation
 from apps.tables.tickets import from_text
+from apps.tables.types import plain
 
 
 class MomentField(serializers.Field[Any, Any, Any, Any]):
@@ -265,7 +266,7 @@ def told_difference(found: Computation, kind: str, page: int) -> dict[str, Any]:
         return _state(found) | dict.fromkeys(names, []) | {"counts": {}, "repeated": 0, "pages": 0}
     shown = difference.rows(found, kind, page)
     names = ("key", "counts", "columns", "columns_added", "columns_removed", "repeated")
-    rows = [[[cell.old, cell.new] for cell in row] for row in shown.rows]
+    rows = [[[plain(cell.old), plain(cell.new)] for cell in row] for row in shown.rows]
     return (
         _state(found)
         | {name: found.result[name] for name in names}

@@ -92,8 +92,8 @@ def test_difference_by_key_down_to_cells(world: World, table: Table) -> None:
     (row,) = difference.rows(found, "changed").rows
     assert [(cell.old, cell.new, cell.differs) for cell in row] == [
         (2, 2, False),
-        ("JFK", "JFK", False),
         (-1.0, 5.0, True),
+        ("JFK", "JFK", False),
     ]
     assert [row[0].old for row in difference.rows(found, "removed").rows] == [3, 4]
     assert [row[0].new for row in difference.rows(found, "added").rows] == [5]

@@ -11,11 +11,14 @@ from django.test import Client
 
 from apps.access.levels import Level
 from apps.access.models import Resource
+from apps.access.operations import share
+from apps.lineage.recorder import Node, observe_read, observe_write
 from apps.tables import staging, tickets
-from apps.tables.models import StagedWrite, Table
+from apps.tables.commits import version_node
+from apps.tables.models import Computation, StagedWrite, Table
 from tests.builders import World, a_person
 
-from .kit import a_table, write
+from .kit import a_table, worked_out, write
 
 NASTY = "<script>alert(1)</script>"
 
@@ -138,3 +141,71 @@ def test_schemas_and_catalogs_by_form(world: World, ada: Client) -> None:
     assert ada.post("/w/ours/tables", {"act": "schema", "catalog": "main", "name": "No good"}).status_code == 422
     ada.post("/w/ours/tables", {"act": "catalog", "name": "lab"})
     assert Resource.objects.filter(kind="catalog", path="lab").exists()
+
+
+def test_columns_with_statistics_are_described_and_keyed(world: World, table: Table, ada: Client) -> None:
+    here = f"/w/ours/tables/{table.name}"
+    waiting = text_of(ada.get(here))
+    assert "Statistics from every row" in waiting and "Cancel" in waiting
+    worked_out(Computation.objects.get(kind="statistics"))
+    shown = text_of(ada.get(f"{here}?column=origin"))
+    assert "Statistics of version 1, from every row" in shown and "4 values" in shown and NASTY not in shown
+    assert (
+        ada.post(here, {"act": "describe", "column": "n", "description": NASTY, "tags": "target, key"}).status_code
+        == 303
+    )
+    told = text_of(ada.get(here))
+    assert "target" in told and NASTY not in told and "&lt;script&gt;" in told
+    assert ada.post(here, {"act": "describe", "column": "gone", "description": "x"}).status_code == 422
+    assert ada.post(here, {"act": "key", "key": ["n"]}).status_code == 303
+    table.refresh_from_db()
+    assert table.key_columns == ["n"]
+    assert "Part of the key" in text_of(ada.get(f"{here}?show=keys"))
+    reader = Client()
+    reader.force_login(a_person(world, "mia@example.com", level=Level.VIEW, on=table.resource).user)
+    assert reader.post(here, {"act": "key", "key": ["origin"]}).status_code == 403
+    assert "Describe" not in text_of(reader.get(here))
+
+
+def test_history_shows_what_differs_and_a_row_its_past(world: World, table: Table, ada: Client) -> None:
+    here = f"/w/ours/tables/{table.name}"
+    assert "What differs" in text_of(ada.get(f"{here}/history"))
+    worked_out(Computation.objects.get(kind="difference"))
+    shown = text_of(ada.get(f"{here}/history?a=0&b=1"))
+    assert "What differs, v0 to v1" in shown and "by whole rows" in shown and "JFK" in shown
+    assert "A and B are the same version" in text_of(ada.get(f"{here}/history?a=1&b=1"))
+    assert ada.get(f"{here}/history?a=0&b=9").status_code == 404
+    row = f"{here}/row?version=1&key=%7B%22n%22%3A%224%22%7D"
+    assert "The history of this row" in text_of(ada.get(row))
+    worked_out(Computation.objects.get(kind="row_history"))
+    assert "Added" in text_of(ada.get(row)) and "Added" in text_of(ada.get(f"{row}&column=origin"))
+    assert ada.get(f"{here}/row?key=nonsense").status_code == 422
+    failed = Computation.objects.get(kind="difference")
+    Computation.objects.filter(pk=failed.pk).update(state="failed", error="It took too long.")
+    assert "It took too long." in text_of(ada.get(f"{here}/history?a=0&b=1"))
+    assert ada.post(f"{here}/history", {"act": "repeat", "computation": failed.pk}).status_code == 303
+    failed.refresh_from_db()
+    assert failed.state == "waiting"
+
+
+def test_one_may_talk_about_a_row_and_a_cell(world: World, table: Table, ada: Client) -> None:
+    here = f"/w/ours/tables/{table.name}/sample"
+    assert "cell:1:1:origin" in text_of(ada.get(f"{here}?at=1:origin"))
+    assert "row:1:2" in text_of(ada.get(f"{here}?at=2"))
+    assert 'id="talk"' not in text_of(ada.get(f"{here}?at=99:origin"))
+
+
+def test_who_uses_it_counts_what_is_hidden(world: World, table: Table, ada: Client) -> None:
+    here = f"/w/ours/tables/{table.name}/uses"
+    assert "Nothing was made from it yet" in text_of(ada.get(here))
+    seen, hidden = a_table(world.admin, "main.default.seen"), a_table(world.admin, "main.default.hidden")
+    for place, name in ((seen, "seen"), (hidden, "hidden")):
+        run = Node("run", f"run-{name}", name=f"run {name}")
+        observe_read(run, version_node(table, 0))
+        observe_write(run, version_node(place, 0))
+    mia = a_person(world, "mia@example.com", level=Level.VIEW, on=table.resource)
+    share(actor=world.admin, resource=seen.resource, grantee=mia.user, level=Level.VIEW)
+    reader = Client()
+    reader.force_login(mia.user)
+    shown = text_of(reader.get(here))
+    assert "main.default.seen" in shown and "main.default.hidden" not in shown and "and 1 you may not see" in shown

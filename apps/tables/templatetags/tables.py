@@ -9,7 +9,7 @@ from django.http import HttpRequest
 from django.template import Context
 from django.utils.safestring import SafeString
 
-from apps.foundation.templatetags.figures import number
+from apps.foundation.templatetags.figures import cell, number
 from apps.foundation.templatetags.marks import chip
 from apps.lineage.nodes import address_of, tile_of, word
 from apps.lineage.queries import SeenNode
@@ -32,6 +32,20 @@ def bound(text: str | None, column: history.ColumnRow) -> Any:
 
 
 @register.filter
+def most_frequent(column: history.ColumnRow) -> str:
+    """The three most frequent values."""
+    return ", ".join(text for text, _ in column.found.top[:3]) if column.found else ""
+
+
+@register.filter
+def in_column(value: Any, column: history.ColumnRow) -> Any:
+    """A plain value of a row as text; a time without what says nothing."""
+    if column.family == "time" and isinstance(value, str):
+        return value.replace("T", " ").removesuffix("Z").removesuffix(":00")
+    return cell(value)
+
+
+@register.filter
 def extent(column: history.ColumnRow) -> str:
     """From the smallest to the largest value; days only where both are on different ones."""
     if column.found is None:
@@ -46,6 +60,13 @@ def extent(column: history.ColumnRow) -> str:
 def effect(version: TableVersion) -> str:
     """What a version did, in a few words."""
     return history.effect(version)
+
+
+@register.filter
+def when_by(version: TableVersion) -> str:
+    """When a version was made and by whom."""
+    by = f", {version.actor_label.partition('@')[0]}" if version.actor_label else ""
+    return f"{version.committed_at:%-d %b, %H:%M}{by}"
 
 
 @register.filter

@@ -46,7 +46,17 @@ class Cells extends HTMLElement {
     const page = new URL(this.dataset.rowPage ?? '', location.href);
     page.searchParams.set('key', key);
     const items: Record<string, HTMLElement> = Object.fromEntries(all('[data-cell]', menu).map(item => [item.dataset.cell ?? '', item]));
-    for (const [name, item] of Object.entries(items)) item.hidden = name === 'key' ? key !== '' : name === 'copy' ? false : key === '';
+    const talk = this.dataset.talkPage;
+    const shown: Record<string, boolean> = { key: key === '', copy: true, talk: talk !== undefined, rowtalk: talk !== undefined };
+    for (const [name, item] of Object.entries(items)) item.hidden = !(shown[name] ?? key !== '');
+    if (talk !== undefined) {
+      const place = new URL(talk, location.href), number = cell.parentElement?.dataset.number ?? '';
+      place.hash = 'talk';
+      place.searchParams.set('at', number);
+      (items['rowtalk'] as HTMLAnchorElement).href = place.href;
+      place.searchParams.set('at', `${number}:${column}`);
+      (items['talk'] as HTMLAnchorElement).href = place.href;
+    }
     (items['row'] as HTMLAnchorElement).href = page.href;
     page.searchParams.set('column', column);
     (items['history'] as HTMLAnchorElement).href = page.href;
