@@ -34,6 +34,8 @@ PAGES = {
     "table": "tables/{table}",
     "sample": "tables/{table}/sample",
     "history": "tables/{table}/history",
+    "column": "tables/{table}?column=month",
+    "uses": "tables/{table}/uses",
     "use": "tables/{table}/use",
     "upload": "tables/upload",
     "jobs": "jobs",

@@ -9,8 +9,9 @@ import pyarrow as pa
 import pytest
 
 from apps.foundation.errors import Invalid
-from apps.tables import computations, difference, operations, rowhistory, sampling, sql, statistics
+from apps.tables import computations, difference, operations, queries, rowhistory, sampling, sql, statistics
 from apps.tables.models import Computation, Table
+from apps.tables.types import describe
 from tests.builders import World
 
 from .kit import a_table, worked_out, write
@@ -79,6 +80,18 @@ def test_every_type_of_column_has_statistics(world: World) -> None:
     assert found["money"].mean == 1.5 and found["late"].top == [("false", 1), ("true", 1)]
     assert found["list"].nulls == 1 and found["thing"].distinct is None
     assert {text for text, _ in found['odd " name'].top} == {"b", "\N{REPLACEMENT CHARACTER} nul"}
+
+
+def test_a_table_without_rows_has_statistics_and_differences(world: World) -> None:
+    home, _ = queries.find_target(world.admin, "main.default.empty")
+    columns = describe(rows_of(("EWR", 1, 2.0)).schema)
+    empty = operations.create_table(actor=world.admin, schema=home, name="empty", columns=columns).table
+    write(world.admin, empty, rows_of(("EWR", None, None)))
+    found = statistics.columns_of(finished(statistics.ask(empty, 0)))
+    assert (found["flight"].distinct, found["flight"].low, found["flight"].bars) == (0, None, [])
+    assert statistics.columns_of(finished(statistics.ask(empty, 1)))["delay"].nulls == 1
+    told = difference.of(finished(difference.ask(empty, 0, 1)))
+    assert told.counts == {"changed": 0, "added": 1, "removed": 0}
 
 
 def test_difference_by_key_down_to_cells(world: World, table: Table) -> None:

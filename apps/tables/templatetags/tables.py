@@ -112,6 +112,15 @@ def join_text(text: str, value: Any) -> str:
 
 
 @register.filter
-def separator(mark: str) -> str:
-    """What a separator is called."""
-    return {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar"}.get(mark, f"split at “{mark}”")
+def written_as(format: dict[str, Any]) -> str:
+    """How a file is written: `CSV, UTF-8, comma, first line is the head`."""
+    parts = [str(format["kind"]).upper(), str(format.get("encoding", "")).upper()]
+    if mark := format.get("delimiter"):
+        parts.append({",": "comma", ";": "semicolon", "\t": "tab", "|": "bar"}.get(mark, f"split at “{mark}”"))
+    return ", ".join(filter(None, [*parts, "first line is the head" if format.get("header") else ""]))
+
+
+@register.filter
+def as_key(values: dict[str, str | None]) -> str:
+    """The key of a row in words: `origin = JFK, flight = 1141`."""
+    return ", ".join(f"{name} = {'null' if value is None else value}" for name, value in values.items())
