@@ -20,6 +20,7 @@ import pandas as pd
 import talk
 from data import DESCRIPTIONS, load
 from features import CATEGORIES, NUMBERS, flight_features
+from sweep import sweep
 from teller import Api, StoryFailed, Teller, main, wait_for
 
 HERE = Path(__file__).resolve().parent
@@ -50,6 +51,7 @@ def story() -> None:
     people = bring_people()
     bring_tables()
     repo = push_code(people)
+    try_out()
     runs = train(repo)
     version = release(runs)
     serve(version, people)
@@ -143,6 +145,16 @@ def describe(name: str) -> None:
         ada.post(f"/tables/main.flights.{name}/describe-column", {"column": column, "description": text})
     for column, tags in about.get("tags", {}).items():
         ada.post(f"/tables/main.flights.{name}/describe-column", {"column": column, "tags": tags})
+
+
+def try_out() -> None:
+    """Priya's tries from her own machine, into the experiment that the jobs log to as well."""
+    with teller.step("Priya tries small models from her own machine, with the mlflow client") as step:
+        group = ada.find("/groups", "data-science")
+        ada.share(ada.find("/schemas", "main.flights")["id"], "use", group_id=group["id"])
+        use_mlflow(TOKENS["priya@example.com"])
+        count = sweep(EXPERIMENT, client_of(Api(URL, TOKENS["priya@example.com"])))
+        step.say(f"{count} runs in {EXPERIMENT}, ranked by test_rmse")
 
 
 def push_code(people: dict[str, str]) -> dict[str, Any]:
