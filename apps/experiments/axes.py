@@ -60,6 +60,7 @@ def chosen(axes: Sequence[Axis]) -> list[str]:
         for axis in axes
         if max(map(len, axis.categories), default=0) <= READABLE and len(axis.categories) <= READABLE
     ]
+    readable = [axis for axis in readable if 2 * sum(value is not None for value in axis.values) >= len(axis.values)]
     params = [axis.key for axis in readable if axis.kind == "param" and axis.varies][:SHOWN_PARAMS]
     metrics = [axis.key for axis in axes if axis.kind == "metric" and axis.varies][:SHOWN_METRICS]
     return [f"params.{key}" for key in params] + [f"metrics.{key}" for key in reversed(metrics)]

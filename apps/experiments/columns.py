@@ -92,8 +92,9 @@ def default_columns(
     counts = Counter(key for row in metrics for key in row if not key.startswith("system/"))
     ranked = sorted(counts, key=lambda key: (goal is None or key != goal.key, -counts[key], not better(key), key))
     ids = ["status", "created", "duration", "user", *(id for id in ("commit", "data") if id in known)]
-    for place, key in enumerate(ranked[:DEFAULT_METRICS]):
-        ids += [f"metrics.{key}"] + ([f"trend.{key}"] if place == 0 else [])
+    curve = next((key for key in ranked[:DEFAULT_METRICS] if f"trend.{key}" in known), "")
+    for key in ranked[:DEFAULT_METRICS]:
+        ids += [f"metrics.{key}"] + ([f"trend.{key}"] if key == curve else [])
     values: dict[str, set[str]] = {}
     having: Counter[str] = Counter()
     for row in params:

@@ -177,7 +177,7 @@ def data_of(actor: Actor, rows: Sequence[Any]) -> list[list[Reading]]:
 
 
 def sample(experiment: Experiment) -> tuple[list[dict[str, float]], list[dict[str, str]], set[str]]:
-    """Metrics and parameters of the newest runs, a bounded look; and which of commit and data they have."""
+    """Metrics and parameters of the newest runs, a bounded look; and what else they have: commit, data, `trend.<metric>` of curves."""
     newest = (
         "select id from experiments_run where experiment_number = %s and deleted_at is null"
         f" order by start_time desc, uuid limit {SAMPLED_RUNS}"
@@ -199,7 +199,12 @@ def sample(experiment: Experiment) -> tuple[list[dict[str, float]], list[dict[st
     )
     made = read(f"select 1 from experiments_run where id in ({newest}) and activity <> '' limit 1", experiment.number)
     known = {name for name, there in (("commit", tagged), ("data", made or _reads(experiment))) if there}
-    return told[0], told[1], known
+    curved = read(
+        f"select distinct key from (select key, step from ({newest}) w cross join lateral (select key, step from experiments_runmetric"
+        f" where run_id = w.id order by key limit {SAMPLED_KEYS}) k) m where step > 0",
+        experiment.number,
+    )
+    return told[0], told[1], known | {f"trend.{key}" for (key,) in curved}
 
 
 def _reads(experiment: Experiment) -> bool:

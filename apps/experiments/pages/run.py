@@ -30,6 +30,7 @@ def run(request: HttpRequest, run_id: str) -> dict[str, Any] | HttpResponse:
     base = origins.find_baseline(actor, found, row, request.GET.get("baseline", ""))
     goal = goal_of(experiment, [row.metrics])
     changed = [d for d in differences([base.row, row], "params") if d.differs] if base else []
+    changed.sort(key=lambda d: (any(cell.value is None for cell in d.cells), d.cells[1].value is None, len(d.key)))
     curved = curves.curved_keys(found, [key for key in row.metrics if not key.startswith("system/")])
     order = sorted(curved, key=lambda key: (goal is not None and goal.key not in key, not way_of(experiment, key), key))
     charts = [_chart(experiment, found, base, *family) for family in curves.families(order)[:OVERVIEW_CHARTS]]

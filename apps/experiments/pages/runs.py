@@ -48,6 +48,7 @@ def detail(request: HttpRequest, experiment_id: str) -> dict[str, Any]:
         "wish": wish,
         "query": wish.query,
         "goal": wish.goal,
+        "example": f"metrics.{wish.goal.key if wish.goal else 'rmse'} < 16  params.model = lightgbm  status:failed",
         "order": wish.order,
         "strip": strip,
         "kept": kept(request),

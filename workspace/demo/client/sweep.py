@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 from features import CATEGORIES, NUMBERS, TARGET, flight_features
 from sklearn.compose import make_column_transformer
-from sklearn.ensemble import ExtraTreesRegressor, HistGradientBoostingRegressor
+from sklearn.ensemble import ExtraTreesRegressor, GradientBoostingRegressor
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import Ridge
 from sklearn.pipeline import make_pipeline
@@ -27,8 +27,8 @@ FEATURES = {
     "base+planes": [name for name in CATEGORIES + NUMBERS if name not in WEATHER],
     "base+planes+weather": CATEGORIES + NUMBERS,
 }
-FLIGHTS = 6_000
-RUNS = 36
+FLIGHTS = 2_500
+RUNS = 30
 NOTE = """The depth hardly matters; **weather** does, as long as the learning rate stays below 0.1.
 
 | features | what it adds |
@@ -67,14 +67,14 @@ def _rows(client: Any, months: list[int]) -> pd.DataFrame:
 
 
 def _one(number: int, random: np.random.Generator, train: pd.DataFrame, test: pd.DataFrame, client: Any) -> None:
-    kind = ["hist_boosting", "hist_boosting", "extra_trees", "ridge"][number % 4]
+    kind = ["boosting", "boosting", "extra_trees", "ridge"][number % 4]
     chosen = str(random.choice(list(FEATURES)))
     params: dict[str, Any] = {"model": kind, "features": chosen, "train_months": "1-3", "seed": 7}
-    if kind == "hist_boosting":
+    if kind == "boosting":
         params |= {
             "learning_rate": round(float(10 ** random.uniform(-1.6, -0.5)), 4),
-            "max_leaf_nodes": int(random.choice([7, 15, 31, 63])),
-            "max_iter": int(random.choice([30, 45, 60])),
+            "max_leaf_nodes": int(random.choice([7, 15, 31])),
+            "n_estimators": int(random.choice([30, 40, 60])),
         }
     elif kind == "extra_trees":
         params |= {"n_estimators": int(random.choice([10, 20, 30])), "max_depth": int(random.choice([6, 9, 12]))}
@@ -103,13 +103,13 @@ def _one(number: int, random: np.random.Generator, train: pd.DataFrame, test: pd
         error = model.predict(seen) - truth
         mlflow.log_metrics(
             {
-                "test_rmse": float(np.sqrt(np.mean(error**2))),
+                **({} if kind == "boosting" else {"test_rmse": float(np.sqrt(np.mean(error**2)))}),
                 "test_mae": float(np.mean(np.abs(error))),
                 "within_15": float(np.mean(np.abs(error) <= 15)),
                 "fit_seconds": time.perf_counter() - began,
             }
         )
-        if kind == "hist_boosting":
+        if kind == "boosting":
             _curve(model, inputs, goal, seen, truth)
         if number % 9 == 1:
             _files(columns, error, test)
@@ -122,24 +122,23 @@ def _model(kind: str, params: dict[str, Any]) -> Any:
         return make_pipeline(Ridge(alpha=params["alpha"]))
     if kind == "extra_trees":
         return ExtraTreesRegressor(params["n_estimators"], max_depth=params["max_depth"], random_state=7)
-    return HistGradientBoostingRegressor(
+    return GradientBoostingRegressor(
         learning_rate=params["learning_rate"],
         max_leaf_nodes=params["max_leaf_nodes"],
-        max_iter=params["max_iter"],
+        n_estimators=params["n_estimators"],
+        subsample=0.5,
         random_state=7,
     )
 
 
 def _curve(model: Any, inputs: Any, goal: Any, seen: Any, truth: Any) -> None:
     """The error by iteration, on what was trained on and on what was not."""
-    pairs = zip(model.staged_predict(inputs[:2000]), model.staged_predict(seen), strict=True)
+    pairs = zip(model.staged_predict(inputs), model.staged_predict(seen), strict=True)
     now = int(time.time() * 1000)
     points = [
-        mlflow.entities.Metric(
-            f"{role}_rmse_by_iteration", float(np.sqrt(np.mean((told - real) ** 2))), now + step, step
-        )
+        mlflow.entities.Metric(f"{role}_rmse", float(np.sqrt(np.mean((told - real) ** 2))), now + step, step)
         for step, (mine, theirs) in enumerate(pairs, start=1)
-        for role, told, real in (("train", mine, goal[:2000]), ("test", theirs, truth))
+        for role, told, real in (("train", mine, goal), ("test", theirs, truth))
     ]
     run = mlflow.active_run()
     mlflow.MlflowClient().log_batch(run.info.run_id, metrics=points)

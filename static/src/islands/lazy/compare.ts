@@ -230,7 +230,8 @@ class Compare extends HTMLElement {
 
   #choices(answer: Answer): void {
     const state = new URLSearchParams(location.search), metrics = answer.axes.filter(one => one.kind === 'metric');
-    const number = answer.axes.find(one => one.kind === 'param' && one.varies && !one.categories.length) ?? answer.axes.find(one => one.varies) ?? answer.axes[0];
+    const drawn = answer.axes.filter(one => one.kind === 'param' && answer.chosen.includes(id(one)));
+    const number = drawn.find(one => !one.categories.length) ?? drawn[0] ?? answer.axes.find(one => one.varies) ?? answer.axes[0];
     const usual = { x: number && id(number), y: answer.goal || (metrics[0] && id(metrics[0])) };
     for (const side of ['x', 'y'] as const) {
       const select = one<HTMLSelectElement>(`[data-scatter-${side}]`, this);
