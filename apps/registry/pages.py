@@ -252,9 +252,9 @@ def snippets(uri: str, example: str = "") -> dict[str, str]:
     url = conf.BOATHOUSE_URL
     row = example or "…"
     return {
-        "Python": f'import mlflow\nimport pandas as pd\n\nmlflow.set_tracking_uri("{url}")  # and the token in MLFLOW_TRACKING_TOKEN\n'
+        "Python": f'import mlflow\nimport pandas as pd\n\n# the token is in MLFLOW_TRACKING_TOKEN\nmlflow.set_tracking_uri("{url}")\n'
         f'model = mlflow.pyfunc.load_model("{uri}")\n' + (f"model.predict(pd.DataFrame({row}))" if example else ""),
-        "CLI": f'export MLFLOW_TRACKING_URI="{url}"  # and the token in MLFLOW_TRACKING_TOKEN\n'
+        "CLI": f'# the token is in MLFLOW_TRACKING_TOKEN\nexport MLFLOW_TRACKING_URI="{url}"\n'
         f'mlflow artifacts download --artifact-uri "{uri}" --dst-path model',
     }
 

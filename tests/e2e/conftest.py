@@ -132,8 +132,14 @@ def fill(site: Site, place: Path) -> dict[str, Any]:
     api.post(tracking + "registered-models/create", model)
     source = f"mlflow-artifacts:/{experiment}/{logged[0]}/artifacts/model"
     api.post(tracking + "model-versions/create", {**model, "source": source, "run_id": logged[0]})
+    api.post(tracking + "model-versions/create", {**model, "source": source, "run_id": logged[1]})
+    (newest, *_) = api.get(f"/api/v1/models/{model['name']}/versions").json()["items"]
+    api.post(f"/api/v1/model-versions/{newest['id']}/transition-requests", {"stage": "Production", "comment": "Better"})
+    wish = {"name": "arrival-delay", "parent_path": "/flight-delays", "model": model["name"]}
+    endpoint = api.post("/api/v1/endpoints", {**wish, "follows": "stage", "value": "Production"}).json()["id"]
     found = api.get("/api/v1/resources?kind=experiment&q=arrival-delay").json()["items"][0]["id"]
     tracked = {"experiment": found, "logged": logged[0], "other": logged[1], "model": model["name"]}
+    tracked |= {"endpoint": endpoint}
     return tracked | {
         "folder": folder["id"],
         "repo": repo["id"],
