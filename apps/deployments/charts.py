@@ -62,7 +62,7 @@ def charts(endpoint: Endpoint, rows: Sequence[Minute]) -> list[tuple[str, str, d
 def marks_of(endpoint: Endpoint, first_minute: int) -> list[dict[str, Any]]:
     """When another version came into traffic and when the configuration changed, since a minute."""
     since = datetime.fromtimestamp(first_minute * 60, UTC)
-    found: list[dict[str, Any]] = [
+    found = [
         {"x": to_millis(served.valid_from), "label": f"v{served.model_version} serves", "tone": "ok"}
         for served in endpoint.served.filter(valid_from__gte=since).order_by("-valid_from")[:MARKS_MAX]
     ]

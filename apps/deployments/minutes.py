@@ -106,13 +106,6 @@ def series_of(endpoints: Sequence[Endpoint], minutes: int, points: int = 96) -> 
             found[key][number // span * span].add(Minute(number, requests, refused, errors, steps))
     for (key, number), row in fresh.items():
         found[key][number // span * span].add(row)
-    for row in rows:
-        if (row.endpoint_id, row.minute) not in fresh:
-            steps = {int(place): count for place, count in row.buckets.items()}
-            minute = Minute(row.minute, row.requests, row.refused, row.errors, steps)
-            found[row.endpoint_id][row.minute // span * span].add(minute)
-    for (key, number), told in fresh.items():
-        found[key][number // span * span].add(told)
     return {key: list(steps.values()) for key, steps in found.items()}
 
 

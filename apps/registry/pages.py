@@ -51,7 +51,6 @@ class Lane:
     rows: list[standing.Standing]
     count: int
     serving: dict[str, list[Serving]]
-    serves: dict[str, list[serving.Serving]]
     asked: list[TransitionRequest]
 
     @property
@@ -60,7 +59,7 @@ class Lane:
         return [
             (
                 row,
-                serving.of(self.serves, row.version),
+                serving.of(self.serving, row.version),
                 [one for one in self.asked if one.version_id == row.version.pk],
             )
             for row in self.rows[:3]

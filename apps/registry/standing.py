@@ -271,8 +271,6 @@ def _tables(before: Standing, after: Standing) -> list[Line]:
         for name in sorted({**sides[0], **sides[1]})
         for old, new in [(sides[0].get(name), sides[1].get(name))]
     ]
-    old, new = ({node.name: node.version for node in row.tables} for row in (before, after))
-    return [Line(name, old.get(name), new.get(name)) for name in sorted({**old, **new})]
 
 
 def origins(actor: Actor, row: Standing) -> dict[str, list[SeenNode]]:
