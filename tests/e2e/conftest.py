@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -15,12 +13,10 @@ from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
 from tests.live import Installation, LiveApi
 
+from .shots import CHROMIUM, FLAGS
+
 # Not the ada of other tests in the same installation: this one has a password.
 ADA = "ada@stories.example.com"
-FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
-CHROMIUM = os.environ.get("CHROMIUM") or next(
-    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
-)
 AXE = Path(__file__).parents[2] / "static" / "src" / "node_modules" / "axe-core" / "axe.min.js"
 SCRIPT = (
     "import sys, time\nfor n in range(40):\n    print('INFO step', n, sys.argv[1:], flush=True)\n    time.sleep(0.1)\n"

@@ -11,8 +11,7 @@ from pathlib import Path
 
 from playwright.sync_api import Page, sync_playwright
 
-from .conftest import CHROMIUM, FLAGS
-from .shots import SMALL
+from .shots import CHROMIUM, FLAGS, SMALL
 
 FOLDER = Path(__file__).parents[2] / "docs" / "how-to" / "pictures"
 SCALE = 2 / 3
@@ -29,7 +28,10 @@ def main(url: str, link: str) -> None:
     FOLDER.mkdir(exist_ok=True)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        page = browser.new_page(viewport={"width": 1440, "height": 900}, reduced_motion="reduce", color_scheme="light")
+        context = browser.new_context(
+            viewport={"width": 1440, "height": 900}, reduced_motion="reduce", color_scheme="light"
+        )
+        page = context.new_page()
         page.goto(link)
         page.wait_for_url("**/w/**")
         workspace = page.url.split("/w/")[1].split("/")[0]

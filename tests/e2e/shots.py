@@ -7,10 +7,15 @@ from __future__ import annotations
 
 import base64
 import os
+import shutil
 from pathlib import Path
 
 from playwright.sync_api import Page
 
+FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
+CHROMIUM = os.environ.get("CHROMIUM") or next(
+    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
+)
 APPROVED = Path(__file__).parent / "approved"
 APPROVES = os.environ.get("BOATHOUSE_APPROVE_SHOTS") == "1"
 SCALE = 1 / 3
