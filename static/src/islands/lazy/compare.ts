@@ -91,7 +91,8 @@ class Compare extends HTMLElement {
   #brushed(event: Brushed): void {
     const key = this.#axes[Number(String(event.parallelAxisId ?? '').replace('axis', ''))];
     if (!key) return;
-    const ranges = (event.intervals ?? []).filter(range => range.length === 2) as Range[];
+    // An axis that runs downwards tells its ranges the other way round.
+    const ranges = (event.intervals ?? []).filter(range => range.length === 2).map(range => [Math.min(...range), Math.max(...range)] as Range);
     if (ranges.length) this.#kept.set(key, ranges); else this.#kept.delete(key);
     this.#tell();
   }
