@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import uuid
 from base64 import b64encode
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -17,6 +18,8 @@ from apps.access import operations as access
 from apps.access.resources import root_resource
 from apps.access.scope import workspace_scope
 from apps.access.tokens import new_token
+from apps.jobs import operations as jobs
+from apps.jobs.models import Attempt
 from apps.mlflow_api.hot import HOT
 from apps.notifications import stream
 from apps.tables import operations as tables
@@ -24,6 +27,7 @@ from apps.tables import tickets
 from tests.builders import Side
 from tests.deployments.endpoints import an_endpoint
 from tests.engines_plugin import engines
+from tests.jobs.making import a_job
 from tests.registry.live import Answer, Live, live, server_port
 from tests.registry.makers import a_run, a_version, an_experiment
 from tests.repos.making import a_repo
@@ -63,6 +67,8 @@ def asks(side: Side) -> dict[str, Ask]:
         repo = a_repo(admin)
         an_endpoint(side)
         ticket = tickets.give(admin, table).files[0].url
+        job_run = jobs.run_job(actor=admin, job=a_job(admin, name="waits"))
+        Attempt(run=job_run, number=1).save()
     proxy = f"2.0/mlflow-artifacts/artifacts/{experiment.number}/{run}/artifacts/model/MLmodel"
     nothing = f"2.0/mlflow-artifacts/artifacts/999999/{NOWHERE}/artifacts/model/MLmodel"
     logged = "/ajax-api/2.0/mlflow/logged-models/{}/artifacts/files?artifact_file_path=MLmodel"
@@ -89,6 +95,9 @@ def asks(side: Side) -> dict[str, Ask]:
             parquet_bytes(ROWS),
         ),
         "events": Ask(f"/w/{side.workspace.name}/events?topic=inbox", "/w/nowhere/events?topic=inbox", of_members=True),
+        "job log": Ask(
+            f"/api/v1/job-runs/{job_run.pk}/log?wait=1", f"/api/v1/job-runs/{uuid.UUID(NOWHERE)}/log?wait=1"
+        ),
         "scoring": Ask(
             "/serving-endpoints/delays/invocations",
             "/serving-endpoints/nothing/invocations",
