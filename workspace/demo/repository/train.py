@@ -50,9 +50,10 @@ def main() -> None:
     parser.add_argument("--test-month", type=int, default=4)
     wish = parser.parse_args()
 
-    mlflow.set_experiment("/flight-delays/arrival-delay")
+    # By id: the client chooses no experiment when another run makes it at the same moment.
+    experiment = mlflow.set_experiment("/flight-delays/arrival-delay")
     mlflow.sklearn.autolog(log_models=False)
-    with mlflow.start_run():
+    with mlflow.start_run(experiment_id=experiment.experiment_id):
         train, test = read(wish.train_months), read([wish.test_month])
         print(f"{len(train):,} flights to train on, {len(test):,} to measure on", flush=True)
         model = make_pipeline(
