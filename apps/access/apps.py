@@ -26,7 +26,7 @@ class AccessConfig(AppConfig):
         register_panel(Panel("rail", 30, "access/rail/_tags.html", rail.tags))
         register_panel(Panel("home.side", 60, "access/_people.html", panels.people))
         register_panel(Panel("rail", 60, "access/rail/_access.html", rail.access))
-        register_panel(Panel("home.main", 5, "access/_requests_panel.html", sharing.waiting))
+        register_panel(Panel("home.needs", 20, "access/_needs.html", sharing.waiting))
         register_panel(Panel("error.denied", 10, "access/_ask.html", sharing.denied))
         register_panel(Panel("error.missing", 10, "access/_near.html", sharing.near))
 

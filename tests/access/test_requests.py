@@ -68,6 +68,7 @@ def test_from_the_page_that_says_no_to_the_dialog_that_says_yes(world: World) ->
     assert refused.status_code == 403 and f"/w/ours/ask/{folder.pk}" in refused.text
     sent = {"level": "view", "days": "30", "reason": "for the plan of May"}
     assert asker.post(f"/w/ours/ask/{folder.pk}", sent).status_code == 303
+    assert "for the plan of May" in owner.get("/w/ours/").text
     dialog = owner.get(f"/w/ours/share/{folder.pk}").text
     assert "for the plan of May" in dialog
     wish = queries.list_access_requests(world.admin).get()

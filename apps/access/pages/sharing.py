@@ -194,4 +194,6 @@ def waiting(request: HttpRequest) -> dict[str, Any] | None:
         order=("-created_at", "-id"),
         size=5,
     )
-    return {"requests": rows.items, "more": rows.next_token is not None} if rows.items else None
+    return (
+        {"requests": rows.items, "count": len(rows.items), "more": rows.next_token is not None} if rows.items else None
+    )
