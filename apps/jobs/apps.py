@@ -35,3 +35,4 @@ class JobsConfig(AppConfig):
         )
         register_panel(Panel("home.needs", 50, "jobs/_needs.html", panels.needs))
         register_panel(Panel("home.running", 10, "jobs/_running.html", panels.running))
+        register_panel(Panel("admin.usage", 10, "jobs/_usage.html", panels.usage))

@@ -1,4 +1,4 @@
-"""What jobs shows on the front page: runs under way, and runs of one's own that failed."""
+"""What jobs shows elsewhere: on the front page runs under way and one's own that failed, in Admin who works and what waits."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 from django.http import HttpRequest
 
 from apps.foundation.clock import now
-from apps.jobs import queries
+from apps.jobs import queries, workers
 from apps.jobs.models import JobRun
 
 SHOWN = 5
@@ -53,3 +53,8 @@ def _progress(run: JobRun, usual: float | None) -> Progress:
     seconds = (now() - (run.started_at or run.created_at)).total_seconds()
     share = min(NEARLY, round(100 * seconds / usual)) if usual and run.started_at else None
     return Progress(run, seconds, share)
+
+
+def usage(request: HttpRequest) -> Mapping[str, Any]:
+    """Workers, queues and guests, for Admin."""
+    return {"board": workers.board(request.actor)}  # type: ignore[attr-defined]

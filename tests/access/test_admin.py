@@ -61,7 +61,8 @@ def test_storage_is_counted_by_resource(world: World, admin: Client, settings: A
     (tmp_path / str(folder.workspace_id) / "folder" / "not-an-id").mkdir()
     assert usage.keep(list(usage.measure(folder.workspace_id))) == 1
     row = StorageUse.objects.get()
-    assert row.files == 1 and row.bytes >= 10_000 and folder.path in admin.get("/w/ours/admin/usage").text
+    page = admin.get("/w/ours/admin/usage").text
+    assert row.files == 1 and row.bytes >= 10_000 and folder.path in page and "Workers, queues and guests" in page
     (place / "file").unlink()
     usage.keep(list(usage.measure(folder.workspace_id)))
     assert StorageUse.objects.get().files == 0

@@ -14,8 +14,3 @@ from apps.jobs import workers as room
 def workers(request: HttpRequest) -> dict[str, Any]:
     """What works, what waits, who runs."""
     return {"page_title": "Workers", "board": room.board(request.actor)}  # type: ignore[attr-defined]
-
-
-def workers_panel(request: HttpRequest) -> dict[str, Any]:
-    """The same for the admin's page."""
-    return {"board": room.board(request.actor)}  # type: ignore[attr-defined]
