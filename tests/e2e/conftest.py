@@ -100,8 +100,11 @@ def filled(site: Site, tmp_path_factory: pytest.TempPathFactory) -> dict[str, An
     return fill(site, tmp_path_factory.mktemp("code"))
 
 
-def fill(site: Site, place: Path) -> dict[str, Any]:
-    """Things of every room in a workspace, made through API and git with code kept at `place`: ids by noun."""
+def fill(site: Site, place: Path, *, serves: bool = True) -> dict[str, Any]:
+    """Things of every room in a workspace, made through API and git with code kept at `place`: ids by noun.
+
+    `serves=False` leaves the endpoint out, whose state changes for minutes and shows on pages of others.
+    """
     api = site.api
     folder = api.post("/api/v1/folders", {"name": "flight-delays"}).json()
     repo = api.post("/api/v1/repos", {"name": "code", "parent_id": folder["id"], "description": "Training"}).json()
@@ -132,7 +135,8 @@ def fill(site: Site, place: Path) -> dict[str, Any]:
     (newest, *_) = api.get(f"/api/v1/models/{model['name']}/versions").json()["items"]
     api.post(f"/api/v1/model-versions/{newest['id']}/transition-requests", {"stage": "Production", "comment": "Better"})
     wish = {"name": "arrival-delay", "parent_path": "/flight-delays", "model": model["name"]}
-    endpoint = api.post("/api/v1/endpoints", {**wish, "follows": "stage", "value": "Production"}).json()["id"]
+    wish |= {"follows": "stage", "value": "Production"}
+    endpoint = api.post("/api/v1/endpoints", wish).json()["id"] if serves else ""
     found = api.get("/api/v1/resources?kind=experiment&q=arrival-delay").json()["items"][0]["id"]
     tracked = {"experiment": found, "logged": logged[0], "other": logged[1], "model": model["name"]}
     tracked |= {"endpoint": endpoint}

@@ -22,8 +22,9 @@ COMPONENTS = (
     "colour type buttons marks object table menus empty work errors destructive code".split()  # of apps/home/gallery.py
 )
 HIGHEST = 2200
-# What is nobody's own: a page of the whole installation's state would differ each time.
-LEFT_OUT = {"audit", "tokens", "lineage", "components"}
+# What is nobody's own, or still on its way, would differ each time.
+LEFT_OUT = {"audit", "tokens", "lineage", "components", "workers", "time of a job run", "column"}
+SHOWN = sorted(name for name, path in PAGES.items() if name not in LEFT_OUT and "{endpoint}" not in path)
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +37,7 @@ def shown(installation: Installation) -> Site:
 @pytest.fixture(scope="module")
 def things(shown: Site, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """Its things, once its job run has ended."""
-    made = fill(shown, tmp_path_factory.mktemp("shown"))
+    made = fill(shown, tmp_path_factory.mktemp("shown"), serves=False)
     deadline = time.monotonic() + 120
     while shown.api.get(f"/api/v1/job-runs/{made['run']}").json()["state"] not in ("succeeded", "failed"):
         assert time.monotonic() < deadline, "the job run did not end"
@@ -66,7 +67,7 @@ def _still(page: Page) -> None:
     page.evaluate(STILL)
 
 
-@pytest.mark.parametrize("name", sorted(set(PAGES) - LEFT_OUT))
+@pytest.mark.parametrize("name", SHOWN)
 def test_page_looks_as_approved(
     look: tuple[str, BrowserContext], counter: Page, shown: Site, things: dict[str, Any], name: str
 ) -> None:
