@@ -40,8 +40,8 @@ def test_two_tabs_lose_nothing_and_commit(page: Page, site: Site, filled: dict[s
     dialog.get_by_label("Message").fill("Say where it was typed")
     dialog.get_by_role("button", name="Commit and push").click()
     expect(other.get_by_text("Committed and pushed")).to_be_visible(timeout=SOON)
-    commits = site.api.get(f"/api/v1/repos/{filled['repo']}/commits")["items"]
+    commits = site.api.get(f"/api/v1/repos/{filled['repo']}/commits").json()["items"]
     assert commits[0]["subject"] == "Say where it was typed"
-    text = site.api.get(f"/api/v1/repos/{filled['repo']}/file?path=train.py")["text"]
+    text = site.api.get(f"/api/v1/repos/{filled['repo']}/file?path=train.py").json()["text"]
     assert "second tab" in text and "without a connection" in text
     other.close()

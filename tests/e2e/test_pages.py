@@ -9,7 +9,11 @@ from playwright.sync_api import Browser, Page
 
 from .conftest import AXE, Site
 
-RULES = {"runOnly": {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]}}
+# Without preload: axe reads sheets of shadow trees by way of a style element, which the content policy refuses.
+RULES = {
+    "preload": False,
+    "runOnly": {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]},
+}
 PAGES = {
     "home": "",
     "members": "admin/members",
