@@ -53,6 +53,10 @@ print("to stderr", file=sys.stderr)
         edge = LineageEdge.objects.select_related("source", "target").get(target__kind="job_run")
         assert edge.source.kind == "commit" and edge.source.key.endswith(run.commit) and edge.target.key == str(run.pk)
     assert not list((place.installation.folder / "allowed").rglob("source.tar"))
+    # The guest is cleared away right after the run has ended.
+    until = time.monotonic() + 20
+    while place.installation.client.check(attempt.pk) is not None and time.monotonic() < until:
+        time.sleep(0.1)
     assert place.installation.client.check(attempt.pk) is None
 
 

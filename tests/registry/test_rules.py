@@ -8,10 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from apps.access.actor import Actor
 from apps.access.levels import Level
+from apps.access.models import User, Workspace
 from apps.experiments.artifacts import split_path
 from apps.foundation.errors import Invalid
 from apps.registry import mlmodel, stages
+from apps.registry.gates import Gate, level_needed
 from apps.registry.names import locate, shown_name
 from tests.registry.makers import MLMODEL
 
@@ -36,10 +39,14 @@ def test_a_path_that_passes_stays_inside(path: str) -> None:
 
 
 def test_gates_count_for_leaving_too() -> None:
-    gates = stages.DEFAULT_GATES
-    assert stages.level_needed(gates, "None", "Staging") == Level.EDIT
-    assert stages.level_needed(gates, "Production", "Archived") == Level.MANAGE
-    assert stages.level_needed({**gates, "Staging": "manage"}, "Staging", "None") == Level.MANAGE
+    somebody = Actor(user=User(email="mia@example.com"), workspace=Workspace(name="ours"))
+    usual = {stage: Gate(stage, Level.parse(word), False, ()) for stage, word in stages.DEFAULT_GATES.items()}
+    strict = {**usual, "Staging": Gate("Staging", Level.MANAGE, False, ())}
+    assert level_needed(usual, somebody, frozenset(), "None", "Staging") == Level.EDIT
+    assert level_needed(usual, somebody, frozenset(), "Production", "Archived") == Level.MANAGE
+    assert level_needed(strict, somebody, frozenset(), "Staging", "None") == Level.MANAGE
+    kept = {**strict, "Staging": Gate("Staging", Level.MANAGE, False, (somebody.user,))}
+    assert level_needed(kept, somebody, frozenset(), "Staging", "None") == Level.EDIT
     assert stages.canonical(" pRoduction") == "Production"
 
 
