@@ -23,7 +23,7 @@ COMPONENTS = (
 )
 HIGHEST = 2200
 # What is nobody's own, or still on its way, would differ each time.
-LEFT_OUT = {"audit", "tokens", "lineage", "components", "workers", "time of a job run", "column"}
+LEFT_OUT = {"account", "audit", "tokens", "lineage", "components", "workers", "time of a job run", "column"}
 SHOWN = sorted(name for name, path in PAGES.items() if name not in LEFT_OUT and "{endpoint}" not in path)
 
 
