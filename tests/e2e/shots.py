@@ -23,7 +23,7 @@ SCALE = 1 / 3
 BLOCK = 6
 CHANNEL = 26
 # The share of blocks that may differ: a line that wraps elsewhere, a number that is wider. And of the height.
-MAY_DIFFER = 0.02
+MAY_DIFFER = 0.015
 MAY_GROW = 0.03
 
 # Times, ids, addresses and measured amounts become the same each time.
