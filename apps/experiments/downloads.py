@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 from typing import Any
@@ -11,6 +9,7 @@ from typing import Any
 from asgiref.sync import sync_to_async
 
 from apps.access.actor import Actor
+from apps.access.export import csv_line
 from apps.access.scope import workspace_scope
 from apps.experiments import table
 from apps.experiments.columns import Column
@@ -20,7 +19,6 @@ from apps.foundation.errors import BoathouseError
 
 ROWS_MAX = 100_000
 PAGE_ROWS = 1_000
-FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 async def csv_lines(
@@ -65,17 +63,4 @@ def _text(row: TableRow, column: Column) -> Any:
 
 
 def _line(values: Sequence[Any]) -> str:
-    out = io.StringIO()
-    csv.writer(out).writerow([_harmless(value) for value in values])
-    return out.getvalue()
-
-
-def _harmless(value: Any) -> Any:
-    """A text that a spreadsheet would run as a formula gets an apostrophe before it; numbers stay numbers."""
-    if not isinstance(value, str) or not value.startswith(FORMULA):
-        return value
-    try:
-        float(value)
-    except ValueError:
-        return "'" + value
-    return value
+    return csv_line(values, keep_numbers=True)

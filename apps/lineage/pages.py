@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -11,6 +10,7 @@ from urllib.parse import urlencode
 from django.http import HttpRequest, HttpResponse, QueryDict
 
 from apps.access.actor import Actor
+from apps.access.export import csv_answer
 from apps.foundation.errors import Invalid, NotFound
 from apps.foundation.pages import page, page_url
 from apps.lineage import folding, queries
@@ -152,15 +152,14 @@ def _address(actor: Actor, node: Any) -> str:
 
 def _download(sides: list[dict[str, Any]], focus: Any) -> HttpResponse:
     """Both lists as a file."""
-    response = HttpResponse(content_type="text/csv; charset=utf-8")
-    response["Content-Disposition"] = f'attachment; filename="lineage-{focus.kind}.csv"'
-    out = csv.writer(response)
-    out.writerow(["direction", "step", "kind", "name", "version", "count", "first_seen", "facts"])
-    for side in sides:
-        for row in side["rows"]:
-            if not row.again:
-                out.writerow([side["direction"], row.depth + 1, *map(_plain, _columns(row))])
-    return response
+    heads = ["direction", "step", "kind", "name", "version", "count", "first_seen", "facts"]
+    lines = (
+        [side["direction"], row.depth + 1, *map(_plain, _columns(row))]
+        for side in sides
+        for row in side["rows"]
+        if not row.again
+    )
+    return csv_answer(f"lineage-{focus.kind}", heads, lines)
 
 
 def _columns(row: Row) -> list[Any]:
@@ -170,6 +169,4 @@ def _columns(row: Row) -> list[Any]:
 
 
 def _plain(value: Any) -> str:
-    """A cell that no spreadsheet takes for a formula."""
-    text = value.isoformat() if isinstance(value, datetime) else str(value)
-    return "'" + text if text[:1] in ("=", "+", "-", "@", "\t", "\r") else text
+    return value.isoformat() if isinstance(value, datetime) else str(value)

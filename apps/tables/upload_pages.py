@@ -7,6 +7,7 @@ from typing import Any
 from django.http import HttpRequest, HttpResponse
 
 from apps.access import rail
+from apps.access.export import csv_answer
 from apps.access.levels import Level
 from apps.access.pages import resource_url
 from apps.foundation.errors import Invalid, NotFound
@@ -114,6 +115,6 @@ def _go_on(request: HttpRequest, row: StagedWrite) -> HttpResponse:
 def bad_rows(request: HttpRequest, write_id: str) -> HttpResponse:
     """The rows that do not fit, as a CSV file: line, column, what was found, why."""
     row = queries.get_write(request.actor, write_id)  # type: ignore[attr-defined]
-    answer = HttpResponse(wizard.bad_rows_file(row), content_type="text/csv; charset=utf-8")
-    answer["Content-Disposition"] = 'attachment; filename="rows-that-do-not-fit.csv"'
-    return answer
+    heads = ["line", "column", "found", "why"]
+    bad = (row.report or {}).get("bad_rows", [])
+    return csv_answer("rows-that-do-not-fit", heads, ([str(one.get(name, "")) for name in heads] for one in bad))

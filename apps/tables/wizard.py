@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Mapping
 from typing import Any, cast
 
@@ -23,7 +21,6 @@ ENCODINGS = (
 BARS = 11
 SHOWN_BAD = 100
 NOTED_LINES = 20
-_CSV_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 def shown(row: StagedWrite) -> dict[str, Any]:
@@ -129,17 +126,6 @@ def growth(table: Table, coming: int) -> list[tuple[str, int, int]]:
     pairs.append((f"v{table.version + 1}", coming))
     top = max(rows for _, rows in pairs) or 1
     return [(label, rows, round(100 * rows / top)) for label, rows in pairs]
-
-
-def bad_rows_file(row: StagedWrite) -> str:
-    """The rows that do not fit as CSV; cells that a spreadsheet would run as a formula are made text."""
-    sink = io.StringIO()
-    writer = csv.writer(sink)
-    writer.writerow(["line", "column", "found", "why"])
-    for bad in (row.report or {}).get("bad_rows", []):
-        cells = (str(bad.get(name, "")) for name in ("line", "column", "found", "why"))
-        writer.writerow([f"'{cell}" if cell.startswith(_CSV_FORMULA) else cell for cell in cells])
-    return sink.getvalue()
 
 
 def _percent(progress: Any) -> int | None:

@@ -13,6 +13,7 @@ from django.core import mail
 from django.test import Client
 
 from apps.access import operations, queries, storage, usage
+from apps.access.export import csv_line
 from apps.access.levels import Level
 from apps.access.models import SignInLink, StorageUse
 from apps.access.policy import level_of
@@ -123,3 +124,11 @@ def test_forgotten_password(world: World, settings: Any) -> None:
     late = "/reset/" + mail.outbox[1].body.split("/reset/")[1].split()[0]
     SignInLink.objects.update(expires_at=now() - timedelta(hours=1))
     assert browser.post(late, {"password": "a-third-long-phrase"}).status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("cell", "kept"), [("=1+1", "'=1+1"), ("@x", "'@x"), ("-2", "'-2"), (-2, "-2"), ("a-b", "a-b")]
+)
+def test_no_cell_of_a_csv_file_is_a_formula(cell: Any, kept: str) -> None:
+    assert csv_line([cell]) == f"{kept}\r\n"
+    assert csv_line([cell], keep_numbers=True) == ("-2" if cell == "-2" else kept) + "\r\n"

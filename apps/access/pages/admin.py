@@ -1,10 +1,9 @@
-"""Pages of the workspace's admin: members, groups, service principals, tokens, the audit log."""
+"""Pages of the workspace's admin: members, groups, service principals, tokens, audit, grants of a past day, usage, the workspace."""
 
 from __future__ import annotations
 
 import datetime
 import re
-from dataclasses import replace
 from typing import Any
 
 from django.conf import settings
@@ -56,8 +55,7 @@ def _admin(request: HttpRequest, title: str, **more: Any) -> dict[str, Any]:
         *(MANAGERS_SECTIONS if manages else []),
     ]
     counts = queries.count_admin()
-    tabs = [Tab(label, page_url(request, name), current=label == title) for label, name in sections]
-    tabs = [replace(tab, count=counts.get(tab.label)) for tab in tabs]
+    tabs = [Tab(label, page_url(request, name), counts.get(label), label == title) for label, name in sections]
     return {"page_title": title, "tabs": tabs, "manages": manages, "root": root, **more}
 
 
