@@ -344,8 +344,8 @@ def grant_access_request(
     level, days = level or Level(access_request.level), days if days is not None else access_request.days
     if not Membership.objects.filter(user=person, suspended_at__isnull=True).exists():
         raise Conflict(f"{person.label} is no longer a member.")
-    own = UserGrant.objects.filter(content_object=resource, user=person).first()
-    if own is None or own.level < level or own.expires_at is not None:
+    own = UserGrant.objects.filter(content_object=resource, user=person).exclude(expires_at__lte=now()).first()
+    if own is None or own.level < level or own.level == level and own.expires_at is not None:
         until = now() + timedelta(days=days) if days else None
         grants.set_grant(resource, person, level, by=actor.user, expires_at=until)
     _answer(actor, access_request, AccessRequest.State.GRANTED, answer)

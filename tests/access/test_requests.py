@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 from django.test import Client
 
 from apps.access import operations, queries
 from apps.access.levels import Level
 from apps.access.policy import level_of
+from apps.foundation.clock import now
 from apps.foundation.errors import Conflict, Forbidden, Invalid, NotFound
 from tests.builders import World, a_folder, a_person, an_api
 
@@ -36,6 +39,24 @@ def test_a_grant_never_lowers_what_the_person_has(world: World) -> None:
     operations.share(actor=world.admin, resource=folder, grantee=kofi.user, level=Level.MANAGE)
     operations.grant_access_request(actor=world.admin, access_request=wish)
     assert level_of(kofi, folder) == Level.MANAGE
+
+
+def test_nor_what_the_person_has_for_a_while(world: World) -> None:
+    folder, week = a_folder(world.admin), now() + timedelta(days=7)
+    kofi = a_person(world, "kofi@example.com", level=Level.DISCOVER, on=folder)
+    wish = operations.request_access(actor=kofi, resource=folder, level=Level.VIEW)
+    operations.share(actor=world.admin, resource=folder, grantee=kofi.user, level=Level.MANAGE, expires_at=week)
+    operations.grant_access_request(actor=world.admin, access_request=wish)
+    assert level_of(kofi, folder) == Level.MANAGE
+
+
+def test_a_grant_that_has_ended_is_given_anew(world: World) -> None:
+    folder = a_folder(world.admin)
+    kofi = a_person(world, "kofi@example.com", level=Level.DISCOVER, on=folder)
+    wish = operations.request_access(actor=kofi, resource=folder, level=Level.VIEW)
+    folder.user_grants.filter(user=kofi.user).update(level=Level.MANAGE, expires_at=now() - timedelta(days=1))
+    operations.grant_access_request(actor=world.admin, access_request=wish)
+    assert level_of(kofi, folder) == Level.VIEW
 
 
 def test_what_one_may_not_know_of_cannot_be_asked_for(world: World) -> None:
